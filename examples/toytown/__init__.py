@@ -1,0 +1,1 @@
+"""A procedural toy town for Blender: the demo clip is filmed here."""

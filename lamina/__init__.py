@@ -1,0 +1,71 @@
+"""Split a video into a clean background plate and one RGBA layer per object, with its shadow and reflection.
+
+Every public name is loaded when it is first used, so that `import lamina` is quick and quiet.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from lamina.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from lamina.clip import Clip, Layer, Mask, Stack
+    from lamina.composite import flatten, over
+    from lamina.errors import InputError, LaminaError, MediaError, MissingExtra, OutputError
+    from lamina.layers.compose import ComposeConfig, compose
+    from lamina.layers.decompose import DecomposeConfig, decompose
+    from lamina.layers.describe import InspectConfig, inspect
+    from lamina.media.export import ExportConfig, export
+    from lamina.media.source import open_source
+    from lamina.media.stack import StackReader, open_stack
+
+__all__ = [
+    "Clip",
+    "ComposeConfig",
+    "DecomposeConfig",
+    "ExportConfig",
+    "InputError",
+    "InspectConfig",
+    "LaminaError",
+    "Layer",
+    "Mask",
+    "MediaError",
+    "MissingExtra",
+    "OutputError",
+    "Stack",
+    "StackReader",
+    "__version__",
+    "compose",
+    "decompose",
+    "export",
+    "flatten",
+    "inspect",
+    "open_source",
+    "open_stack",
+    "over",
+]
+
+_HOMES = {
+    "lamina.clip": ("Clip", "Layer", "Mask", "Stack"),
+    "lamina.composite": ("flatten", "over"),
+    "lamina.errors": ("InputError", "LaminaError", "MediaError", "MissingExtra", "OutputError"),
+    "lamina.layers.compose": ("ComposeConfig", "compose"),
+    "lamina.layers.decompose": ("DecomposeConfig", "decompose"),
+    "lamina.layers.describe": ("InspectConfig", "inspect"),
+    "lamina.media.export": ("ExportConfig", "export"),
+    "lamina.media.source": ("open_source",),
+    "lamina.media.stack": ("StackReader", "open_stack"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str):
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'lamina' has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

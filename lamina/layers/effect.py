@@ -1,0 +1,118 @@
+"""What an object changes outside of itself, freed from the picture's noise.
+
+A change is kept as a *ratio*: the share of the way from the picture below to white (positive) or to black (negative).
+A shadow of strength s is the ratio -s in all channels, whatever lies under it. Noise in a ratio is known (the picture's
+noise over the room), so its local mean over space and time replaces it exactly where its spread is no more than noise.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from lamina.layers.solve import room, total
+
+FLOOR = np.float32(0.3 / 255)  # rounding to 8 bit alone makes noise of this size
+CEILING = np.float32(4 / 255)  # above it, it is not noise but texture that we would erase
+
+EXTREME = np.float32(3 / 255)
+EXTREME_ROOM = np.float32(14 / 255)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Local weighted sums of one frame's ratios, over a square; `y`, `x` is where the crop sits in the frame."""
+
+    y: int
+    x: int
+    weight: np.ndarray  # h w 3
+    first: np.ndarray  # h w 3, weight * ratio
+    second: np.ndarray  # h w 3, weight * ratio squared
+    count: np.ndarray  # h w
+
+
+def noise_of(image: np.ndarray, where: np.ndarray | None = None) -> float:
+    """Standard deviation of the noise, 0..1, from the quarter of the pixels with the least fine detail.
+
+    Immerkær's mask: the second difference in both directions cancels edges and ramps; what it leaves of flat ground is
+    noise.
+    """
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
+    fine = total(np.abs(cv2.filter2D(image, -1, kernel))) / 3
+    fine = fine[where] if where is not None and where.sum() > 64 else fine
+    if fine.size == 0:
+        return float(FLOOR)
+    # The mean of three half normals has its lower quartile near 0.56 of sigma.
+    return float(np.clip(np.quantile(fine, 0.25) / 0.56, FLOOR, CEILING))
+
+
+def doubt(room_left: np.ndarray, noise: float) -> np.ndarray:
+    """Standard deviation, `h w 3`, of a difference: the noise, and more in channels that are nearly black or white.
+
+    There codecs are off by a few levels that no eye sees, yet as a ratio it would be the largest in the picture.
+    """
+    return np.sqrt(np.float32(noise) ** 2 + (EXTREME * np.exp(-((room_left / EXTREME_ROOM) ** 2))) ** 2)
+
+
+def ratio(picture: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Share of the way from `below` to white (0..1) or to black (-1..0), per channel."""
+    return (picture - below) / room(picture, below)
+
+
+def apply_ratio(change: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """The picture that a ratio makes of `below`."""
+    return below + np.where(change > 0, change * (1 - below), change * below)
+
+
+def moments(change: np.ndarray, weight: np.ndarray, radius_px: int, corner: tuple[int, int]) -> Moments:
+    """Sums over squares of a frame's ratios; `weight` is one over their noise variance, zero where they say nothing."""
+    side = (2 * radius_px + 1,) * 2
+    first = weight * change
+    total_weight, total_first, second = (
+        cv2.boxFilter(v, -1, side, normalize=False) for v in (weight, first, first * change)
+    )
+    count = cv2.boxFilter((weight[..., 0] > 0).astype(np.float32), -1, side, normalize=False)
+    return Moments(*corner, total_weight, total_first, second, count)
+
+
+def gather(center: Moments, others: list[Moments]) -> Moments:
+    """The moments of several frames added up, over the crop of the first."""
+    height, width = center.count.shape
+    own = (center.weight.copy(), center.first.copy(), center.second.copy(), center.count.copy())
+    out = Moments(center.y, center.x, *own)
+    for other in others:
+        top, left = max(center.y, other.y), max(center.x, other.x)
+        bottom = min(center.y + height, other.y + other.count.shape[0])
+        right = min(center.x + width, other.x + other.count.shape[1])
+        if top >= bottom or left >= right:
+            continue
+        here = np.s_[top - center.y : bottom - center.y, left - center.x : right - center.x]
+        there = np.s_[top - other.y : bottom - other.y, left - other.x : right - other.x]
+        for name in ("weight", "first", "second", "count"):
+            getattr(out, name)[here] += getattr(other, name)[there]
+    return out
+
+
+def denoise(change: np.ndarray, weight: np.ndarray, around: Moments) -> np.ndarray:
+    """Ratios whose noise is replaced by the local mean where the spread is only noise, and kept where it is more.
+
+    weight: `h w 3`, one over the variance of each ratio's own noise; around: the moments about it.
+    """
+    mean = around.first / np.maximum(around.weight, 1e-9)
+    spread = total(around.second - around.first * mean) / np.maximum(3 * around.count, 1)
+    apart = change - mean
+    own = weight * apart**2
+    calm = mean + _signal_share(spread)[..., None] * own / (own + 1) * apart
+    return _neutral(calm, weight)
+
+
+def _signal_share(spread: np.ndarray) -> np.ndarray:
+    """0 where the spread, in units of the noise variance, is explained by noise; towards 1 where it is not."""
+    return np.maximum(spread - 1.5, 0) / np.maximum(spread, 1.5)
+
+
+def _neutral(change: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The same ratio in all channels where they differ by less than noise: a shadow on grey ground has no tint."""
+    common = (total(weight * change) / np.maximum(total(weight), 1e-9))[..., None]
+    differ = total(weight * (change - common) ** 2) / 3
+    return common + (np.maximum(differ - 0.5, 0) / np.maximum(differ, 0.5))[..., None] * (change - common)

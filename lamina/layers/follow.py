@@ -1,0 +1,133 @@
+"""How an object moves from frame to frame: a shift, turn and scale tracked on what is seen of it."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from lamina.layers.solve import WHITE
+
+MARGIN_PX = 32
+TRACK_SIDE_PX = 480  # motion is tracked on a crop no larger than this: it is smooth
+POINTS_LEAST = 6
+POINTS_MOST = 200
+OUTLINE_PRICE = 48  # grey levels
+
+
+@dataclass(frozen=True)
+class Motion:
+    """An object's motion over a window: for each frame the 3x3 matrix to the next one, in the picture's pixels."""
+
+    steps: list[np.ndarray]
+
+    def between(self, source: int, target: int) -> np.ndarray:
+        """The motion from one frame to another, through all frames between them."""
+        total = np.eye(3)
+        for t in range(min(source, target), max(source, target)):
+            total = self.steps[t] @ total
+        return total if source < target else np.linalg.inv(total)
+
+
+def follow(frames: list[np.ndarray], seen: list[np.ndarray], whole: list[bool]) -> Motion | None:
+    """Track an object, `seen` (bool `h w` per frame) being where it shows; None where that is nowhere possible.
+
+    whole: whether a frame shows all of it, so that its outline moves as it does. Where a step cannot be tracked, as
+    behind something, the object goes on as in the nearest frames that can.
+    """
+    pairs = zip(frames[:-1], frames[1:], seen[:-1], seen[1:], whole[:-1], whole[1:], strict=True)
+    found = [_step((a, b), (in_a, in_b), whole_a and whole_b) for a, b, in_a, in_b, whole_a, whole_b in pairs]
+    known = {t: step for t, step in enumerate(found) if step is not None}
+    if not known:
+        return None
+    return Motion([known[min(known, key=lambda u: (abs(u - t), u))] for t in range(len(found))])
+
+
+def shifted(motion: np.ndarray, source: tuple[int, int], target: tuple[int, int]) -> np.ndarray:
+    """The 2x3 matrix of a motion between two crops whose corners sit at `y, x`."""
+    into = np.array([[1, 0, source[1]], [0, 1, source[0]], [0, 0, 1]], np.float64)
+    out = np.array([[1, 0, -target[1]], [0, 1, -target[0]], [0, 0, 1]], np.float64)
+    return (out @ motion @ into)[:2]
+
+
+def box_of(area: np.ndarray, margin_px: int) -> tuple[slice, slice] | None:
+    """The rectangle around all that is set, with a margin; None when nothing is."""
+    rows, columns = np.flatnonzero(area.any(1)), np.flatnonzero(area.any(0))
+    if rows.size == 0:
+        return None
+    height, width = area.shape
+    down = slice(max(0, int(rows[0]) - margin_px), min(height, int(rows[-1]) + 1 + margin_px))
+    return down, slice(max(0, int(columns[0]) - margin_px), min(width, int(columns[-1]) + 1 + margin_px))
+
+
+def gray_of(image: np.ndarray) -> np.ndarray:
+    """An `h w 3` picture of any number type as `uint8 h w`."""
+    if image.dtype != np.uint8:
+        image = (np.clip(image / WHITE[image.dtype.name], 0, 1) * 255).astype(np.uint8)
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+
+
+def _step(images: tuple, seen: tuple, whole: bool) -> np.ndarray | None:
+    """The simplest motion from one frame to the next that brings the object onto itself; None when nothing is known."""
+    box = box_of(seen[0] | seen[1], MARGIN_PX)
+    if box is None or not (seen[0].any() and seen[1].any()):
+        return None
+    scale = min(1.0, TRACK_SIDE_PX / max(s.stop - s.start for s in box))
+    grays = tuple(_scaled(gray_of(v[box]), scale) for v in images)
+    inside = tuple(_scaled(v[box].astype(np.uint8), scale) for v in seen)
+    candidates = _tracked(grays, inside)
+    if whole:
+        candidates.append(_shift(_center(inside[1]) - _center(inside[0])))
+    if not candidates:
+        return None
+    best = min(candidates, key=lambda matrix: _misfit(matrix, grays, inside))
+    size = np.diag([scale, scale, 1])
+    back = (-box[0].start, -box[1].start)
+    return np.vstack([shifted(np.linalg.inv(size) @ best @ size, back, back), [0, 0, 1]])
+
+
+def _tracked(grays: tuple, inside: tuple) -> list[np.ndarray]:
+    """A shift and a similarity from points tracked on the object; none when too few agree."""
+    area = cv2.erode(inside[0], np.ones((3, 3), np.uint8))
+    points = cv2.goodFeaturesToTrack(grays[0], POINTS_MOST, 0.01, 3, mask=area)
+    if points is None or len(points) < POINTS_LEAST:
+        return []
+    moved, state, _ = cv2.calcOpticalFlowPyrLK(
+        grays[0], grays[1], points, np.empty_like(points), winSize=(15, 15), maxLevel=3
+    )
+    kept = (state[:, 0] == 1) & _inside(moved[:, 0], inside[1])
+    if kept.sum() < POINTS_LEAST:
+        return []
+    candidates = [_shift(np.median((moved - points)[kept, 0], 0))]
+    matrix, inliers = cv2.estimateAffinePartial2D(points[kept], moved[kept], ransacReprojThreshold=2.0)
+    if matrix is not None and inliers.sum() >= POINTS_LEAST:
+        candidates.append(np.vstack([matrix, [0, 0, 1]]))
+    return candidates
+
+
+def _misfit(matrix: np.ndarray, grays: tuple, inside: tuple) -> float:
+    """Mean difference over both silhouettes when the first is moved, with a fixed price where only one of them is."""
+    size = grays[1].shape[::-1]
+    gray, area = (cv2.warpAffine(v, matrix[:2], size) for v in (grays[0], inside[0]))
+    both, either = (area & inside[1]) > 0, (area | inside[1]) > 0
+    apart = cv2.absdiff(gray, grays[1])[both].sum() + OUTLINE_PRICE * (either.sum() - both.sum())
+    return float(apart) / max(int(either.sum()), 1)
+
+
+def _shift(by: np.ndarray) -> np.ndarray:
+    return np.array([[1, 0, by[0]], [0, 1, by[1]], [0, 0, 1]], np.float64)
+
+
+def _center(area: np.ndarray) -> np.ndarray:
+    rows, columns = np.nonzero(area)
+    return np.array([columns.mean(), rows.mean()])
+
+
+def _scaled(image: np.ndarray, scale: float) -> np.ndarray:
+    return image if scale == 1 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def _inside(points: np.ndarray, area: np.ndarray) -> np.ndarray:
+    at = np.rint(points).astype(int)
+    within = np.all((at >= 0) & (at < area.shape[::-1]), 1)
+    at = np.where(within[:, None], at, 0)
+    return within & (area[at[:, 1], at[:, 0]] > 0)

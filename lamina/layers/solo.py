@@ -1,0 +1,79 @@
+"""What one object alone did to one frame: the picture its layer must make, on what ground, and where that can be seen.
+
+Objects are taken back to front. Each is solved against the plate with the layers behind it already laid over, so the
+frontmost object at a pixel always meets the input itself and the whole stack adds up to it. Only where the effects of
+two objects lie over each other must the change be shared out before.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lamina.layers.complete import Hidden
+from lamina.layers.follow import box_of
+from lamina.layers.overlap import MARGIN_PX, Box, Overlaps, guess_change, log_change, share_change
+from lamina.layers.solve import as_float
+
+
+@dataclass(frozen=True)
+class Solo:
+    """One object in one frame, cropped to its influence. Pictures float32 0..1 `h w 3`, the rest `h w`."""
+
+    y: int
+    x: int
+    picture: np.ndarray  # what the layer over `below` must give; where hidden, without the object itself
+    below: np.ndarray  # the plate with the layers behind
+    influence: np.ndarray  # 0..1
+    mask: np.ndarray  # uint8
+    hidden: np.ndarray  # bool: an object in front covers this pixel
+
+
+def solo(
+    overlaps: Overlaps, name: str, t: int, hidden: Hidden | None, below: Callable[[np.ndarray, Box], np.ndarray]
+) -> Solo | None:
+    """The part of frame `t` that object `name` influences, shown or hidden; None where it has none.
+
+    `below(plate_crop, box)` lays the layers behind over the plate's crop.
+    """
+    inputs = overlaps.inputs
+    box = box_of(_extent(inputs.influence[name][t], hidden), MARGIN_PX)
+    if box is None:
+        return None
+    fronts, reach = overlaps.fronts(name), overlaps.reach(name, t, box)
+    ground = below(as_float(inputs.plates[t][box]), box)
+    picture = as_float(inputs.frames[t][box])
+    covered = overlaps.cover(fronts, t, box)
+    behind = np.any([overlaps.reach(o, t, box) for o in fronts], 0) if fronts else np.zeros_like(reach)
+    shared = reach & behind & ~overlaps.cover(inputs.order, t, box)
+    if (shared | covered).any():
+        picture = _shared_picture(overlaps, name, t, box, (picture, ground, shared, covered))
+    influence = inputs.influence[name][t][box].astype(np.float32) / 255
+    return Solo(box[0].start, box[1].start, picture, ground, influence, inputs.masks[name][t][box], covered)
+
+
+def _extent(influence: np.ndarray, hidden: Hidden | None) -> np.ndarray:
+    if hidden is None:
+        return influence
+    extent = influence.copy()
+    height, width = hidden.alpha.shape
+    extent[hidden.y : hidden.y + height, hidden.x : hidden.x + width] |= (hidden.alpha > 0).astype(np.uint8)
+    return extent
+
+
+def _shared_picture(
+    overlaps: Overlaps, name: str, t: int, box: Box, parts: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """The picture with only this object's part of the change where effects meet, and its guess where it is covered."""
+    picture, ground, shared, covered = parts
+    inputs = overlaps.inputs
+    guesses = {
+        other: guess_change(overlaps, other, t, box)
+        * (overlaps.reach(other, t, box) | (covered & (other == name)))[..., None]
+        for other in inputs.order
+        if other == name or (overlaps.reach(other, t, box) & shared).any()
+    }
+    part = share_change(log_change(inputs, t, box), guesses, name)
+    change = np.where(covered[..., None], guesses[name], part)
+    changed = np.clip(ground * np.exp(change), 0, 1)
+    return np.where((shared | covered)[..., None], changed, picture)

@@ -1,0 +1,66 @@
+"""Arithmetic on hard masks: arrays `h w` or `t h w`, bool or uint8 where anything but 0 is inside. Results are bool."""
+
+import cv2
+import numpy as np
+
+
+def grow(mask: np.ndarray, radius_px: int | float) -> np.ndarray:
+    """Every pixel within `radius_px` of the mask, frame by frame; exact Euclidean distance between pixel centres.
+
+    >>> grow(np.array([[0, 0, 1, 0, 0]]), 1).astype(int)
+    array([[0, 1, 1, 1, 0]])
+
+    Raises:
+        ValueError: the radius is negative.
+    """
+    if radius_px < 0:
+        raise ValueError(f"radius_px must not be negative, got {radius_px}. Use the opposite operation.")
+    inside = as_bool(mask)
+    if inside.ndim == 2:
+        return _grow_frame(inside, radius_px)
+    grown = np.empty_like(inside)
+    for frame, out in zip(inside, grown, strict=True):
+        out[...] = _grow_frame(frame, radius_px)
+    return grown
+
+
+def shrink(mask: np.ndarray, radius_px: int | float) -> np.ndarray:
+    """What is further than `radius_px` from every pixel outside the mask. The picture's border is not an outside.
+
+    Raises:
+        ValueError: the radius is negative.
+    """
+    return ~grow(~as_bool(mask), radius_px)
+
+
+def union(*masks: np.ndarray) -> np.ndarray:
+    """Inside any of the masks."""
+    return np.logical_or.reduce([as_bool(mask) for mask in masks])
+
+
+def intersect(*masks: np.ndarray) -> np.ndarray:
+    """Inside all of the masks."""
+    return np.logical_and.reduce([as_bool(mask) for mask in masks])
+
+
+def difference(mask: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    """Inside the first mask and none of the others."""
+    return as_bool(mask) & ~union(*others) if others else as_bool(mask)
+
+
+def as_bool(mask: np.ndarray) -> np.ndarray:
+    """A mask as bool; soft masks are to be thresholded first.
+
+    Raises:
+        ValueError: the numbers are floats, whose threshold only the caller knows.
+    """
+    if mask.dtype.kind not in "bui":
+        raise ValueError(f"A hard mask is bool or whole numbers, got {mask.dtype}. Compare with a threshold first.")
+    return mask != 0
+
+
+def _grow_frame(inside: np.ndarray, radius_px: int | float) -> np.ndarray:
+    if not inside.any():
+        return inside.copy()
+    distance = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return distance <= radius_px + 1e-4  # distances are float32

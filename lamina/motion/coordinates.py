@@ -1,0 +1,60 @@
+"""Picture positions that mean the same at every size.
+
+A normalised position is (2 (x + 1/2) / w - 1, (2 (y + 1/2) - h) / w): the left edge is -1, the right edge is 1, and one
+unit is half the picture's width on both axes. Cameras estimated at a small size therefore hold at source size unchanged.
+"""
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, Float64
+
+Box = tuple[int, int, int, int]
+"""left, top, right, bottom in pixels; right and bottom are outside."""
+
+
+def normalise(xy_px: Float64[np.ndarray, "n 2"], width: int, height: int) -> Float64[np.ndarray, "n 2"]:
+    """Pixel positions (centre of the first pixel is 0, 0) to normalised ones."""
+    return (2 * (xy_px + 0.5) - (width, height)) / width
+
+
+def pixel_matrix(width: int, height: int) -> Float64[np.ndarray, "3 3"]:
+    """The homogeneous matrix that takes normalised positions to pixel positions."""
+    return np.array([[width / 2, 0, width / 2 - 0.5], [0, width / 2, height / 2 - 0.5], [0, 0, 1]])
+
+
+def homography_in_pixels(
+    homography: Float64[np.ndarray, "3 3"], size_from: tuple[int, int], size_to: tuple[int, int]
+) -> Float64[np.ndarray, "3 3"]:
+    """A normalised homography as one between pixels of two pictures of the given (width, height)."""
+    return pixel_matrix(*size_to) @ homography @ np.linalg.inv(pixel_matrix(*size_from))
+
+
+def warp_map(
+    camera: Float64[np.ndarray, "3 4"], relief: Float32[np.ndarray, "h w"] | float, box: Box, size: tuple[int, int]
+) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
+    """Where the pixels of `box` lie in another picture of the same (width, height): x and y maps for `cv2.remap`.
+
+    `camera` acts on (x, y, 1, relief) in normalised positions; `relief` is the parallax coordinate per pixel of the box.
+    """
+    width, height = size
+    left, top, right, bottom = box
+    nx = ((2 * (np.arange(left, right) + 0.5) - width) / width).astype(np.float32)[None, :]
+    ny = ((2 * (np.arange(top, bottom) + 0.5) - height) / width).astype(np.float32)[:, None]
+    rows = (pixel_matrix(width, height) @ camera).astype(np.float32)
+    x, y, scale = (row[0] * nx + (row[1] * ny + row[2]) + row[3] * relief for row in rows)
+    np.reciprocal(scale, out=scale)
+    return x * scale, y * scale
+
+
+def resize_area(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize to (width, height): box average when shrinking, bilinear when growing."""
+    if picture.shape[1::-1] == size:
+        return picture
+    shrinking = size[0] <= picture.shape[1] and size[1] <= picture.shape[0]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
+
+
+def fit_within(width: int, height: int, longest_px: int) -> tuple[int, int]:
+    """The (width, height) of the same shape whose longer side is at most `longest_px`; never larger than given."""
+    scale = min(1.0, longest_px / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
