@@ -83,6 +83,20 @@ def render_png(path: Path, hidden: Sequence[bpy.types.Object], masks: bool) -> P
     return path
 
 
+def save_masks(rendered: Path, out: Path) -> None:
+    """Write the masks again as plain grey PNG: Blender's own carry the date and hour of the render."""
+    for source in sorted(rendered.glob("*/*.png")):
+        target = out / source.relative_to(rendered)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with av.open(str(source)) as picture:
+            frame = next(picture.decode(video=0)).reformat(format="gray")
+        with av.open(str(target), "w", format="image2", options={"update": "1"}) as file:
+            stream = file.add_stream("png", options={"compression_level": "9", "pred": "mixed"})
+            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "gray"
+            file.mux(stream.encode(frame))
+            file.mux(stream.encode(None))
+
+
 def encode(pictures: list[Path], movie: Path) -> None:
     """Write PNG pictures as an ordinary H.264 file that says which colours it holds (BT.709, limited range)."""
     with av.open(str(movie), "w") as file:
@@ -101,14 +115,14 @@ def encode(pictures: list[Path], movie: Path) -> None:
 
 def render_clip(out: Path, frames: Sequence[int], samples: int) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    set_up_render(1)          # drawing the ground needs a single sample
+    set_up_render(1)  # drawing the ground needs a single sample
     build_square()
     set_up_render(samples)
     (robot, walk), (beach_ball, bounce) = build_robot(), build_ball()
     poses, parts = [build_camera(), walk, bounce], robot + beach_ball
     out.mkdir(parents=True, exist_ok=True)
-    set_up_masks({"robot": robot, "ball": beach_ball}, out / "masks")
     with tempfile.TemporaryDirectory() as work:
+        set_up_masks({"robot": robot, "ball": beach_ball}, Path(work) / "masks")
         shots: dict[str, list[Path]] = {"input": [], "background": []}
         for number in frames:
             bpy.context.scene.frame_set(number)
@@ -116,6 +130,7 @@ def render_clip(out: Path, frames: Sequence[int], samples: int) -> None:
                 pose(number / FPS)
             for name, pictures in shots.items():
                 pictures.append(render_png(Path(work) / f"{name}{number:04d}.png", parts, name == "input"))
+        save_masks(Path(work) / "masks", out / "masks")
         for name, pictures in shots.items():
             encode(pictures, out / f"{name}.mp4")
 

@@ -19,6 +19,7 @@ from lamina.layers.solo import Solo, solo
 from lamina.layers.solve import WHITE, SolveConfig, color_for, lay_over, least_alpha, peak, quantize_up, room, store
 
 LINES_OF_EDGE = 720
+FLOAT_STEPS = 1023  # floating point has no step of its own; ten bits are finer than any noise
 UNSEEN = 0.5  # an effect below this share of the noise is none
 
 
@@ -49,8 +50,10 @@ class Effect:
 def solve_window(inputs: LayerInputs, config: SolveConfig) -> dict[str, list[np.ndarray]]:
     """Layers of all objects for the inner frames: per name a list of `h w 4`, straight alpha, in the frames' type.
 
-    Laid back to front over the plates they give the frames: to within one step of the number type, or within the noise
-    where only noise differs. Alpha is zero wherever an object has no influence. Same input, same output.
+    Laid back to front over the plates they give the frames: to within one step of the number type, except for what the
+    noise explains (`noise_sigmas`) and a few levels in channels that are nearly black or white, which would cost far
+    more alpha than they are worth. Alpha is zero wherever an object has no influence, unless another object hides a
+    part of it there. Same input, same output.
     """
     first, last = inputs.halo[0], len(inputs.frames) - inputs.halo[1]
     reach = config.smooth_frames
@@ -107,7 +110,7 @@ def _measure(overlaps: Overlaps, name: str, t: int, behind: list[Piece | None], 
 def _solve_piece(effect: Effect, near: list[Moments], dtype: np.dtype, edge_px: int, config: SolveConfig) -> Piece:
     """Alpha first, rounded up to what can be stored, then the colour that makes it exact."""
     one = effect.solo
-    step = np.float32(1 / (1023 if dtype == np.float32 else WHITE[dtype.name]))
+    step = np.float32(1 / (FLOAT_STEPS if dtype == np.float32 else WHITE[dtype.name]))
     change, slack = _calm_change(effect, near, config)
     ground = apply_ratio(change, one.below)
     zone = zones(peel(_silhouette(effect), one.picture, ground, edge_px), edge_px)

@@ -1,10 +1,12 @@
 """The anchor: background truly seen in other frames, gathered per pixel, with a confidence."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
+
+from lamina.motion.exposure import NEUTRAL, Tone
 
 TRUSTED = 255
 DOUBT = 1e-4
@@ -23,6 +25,21 @@ class View:
     trust: UInt8[np.ndarray, "h w"]
     """255 where it shows background, less where it may not (used only where no view is better), 0 where it does not."""
     distance_frames: int
+    tone: Tone = field(default_factory=lambda: NEUTRAL)
+    """The exposure change that was applied to `rgb`."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Background behind one target frame."""
+
+    rgb: Float32[np.ndarray, "h w 3"]
+    spread: Float32[np.ndarray, "h w"]
+    """How much honest views differ there (levels 0..1): noise, moving water and leaves, misalignment."""
+    trusted: Bool[np.ndarray, "h w"]
+    """Where at least one trusted view shows it."""
+    seen: Bool[np.ndarray, "h w"]
+    """Where any view shows it."""
 
 
 def masked_quantiles(
@@ -47,17 +64,19 @@ def masked_quantiles(
     return middle, quiet * np.float32(2 / 1.35), seen
 
 
-def nearest_median(
-    views: Sequence[View], most: int
-) -> tuple[Float32[np.ndarray, "h w 3"], Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
+def nearest_median(views: Sequence[View], most: int) -> "Look":
     """`masked_quantiles` of the `most` nearest views of every pixel; doubtful views only where there is no other."""
-    middle, spread, seen = masked_quantiles(_nearest(views, most, [v.trust == TRUSTED for v in views]))
-    doubtful = [~seen & (v.trust > 0) for v in views]
-    if any(d.any() for d in doubtful):
-        other = masked_quantiles(_nearest(views, most, doubtful))
-        middle, spread = np.where(seen[..., None], middle, other[0]), np.where(seen, spread, other[1])
-        seen = seen | other[2]
-    return middle, spread, seen
+    middle, spread, trusted = masked_quantiles(_nearest(views, most, [v.trust == TRUSTED for v in views]))
+    doubtful = [~trusted & (v.trust > 0) for v in views]
+    if not any(d.any() for d in doubtful):
+        return Look(middle, spread, trusted, trusted)
+    other, other_spread, other_seen = masked_quantiles(_nearest(views, most, doubtful))
+    return Look(
+        np.where(trusted[..., None], middle, other),
+        np.where(trusted, spread, other_spread),
+        trusted,
+        trusted | other_seen,
+    )
 
 
 def _nearest(
@@ -66,7 +85,9 @@ def _nearest(
     """Per pixel the colours of the nearest views that show it, the rest infinite."""
     height, width = views[0].trust.shape
     if most >= len(views):
-        return np.stack([np.where(s[..., None], v.rgb, np.float32(np.inf)) for v, s in zip(views, shown, strict=True)], -1)
+        return np.stack(
+            [np.where(s[..., None], v.rgb, np.float32(np.inf)) for v, s in zip(views, shown, strict=True)], -1
+        )
     kept = np.full((height, width, 3, most), np.inf, np.float32)
     count = np.zeros((height, width), np.int64)
     for i in sorted(range(len(views)), key=lambda i: views[i].distance_frames):

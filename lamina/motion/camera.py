@@ -69,7 +69,9 @@ def track(
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 0.01)
     options = dict(winSize=(11, 11), maxLevel=3, criteria=stop, flags=cv2.OPTFLOW_USE_INITIAL_FLOW)
     there, found, _ = cv2.calcOpticalFlowPyrLK(gray_from, gray_to, start, there, **options)
-    home = start + (there - guess[:, None])  # a start as wrong as the way there began, or coming home would prove nothing
+    home = start + (
+        there - guess[:, None]
+    )  # a start as wrong as the way there began, or coming home would prove nothing
     back, found_back, _ = cv2.calcOpticalFlowPyrLK(gray_to, gray_from, there, home, **options)
     home = (np.abs(back - start).max((1, 2)) < HOME_PX) & (found[:, 0] > 0) & (found_back[:, 0] > 0)
     height, width = gray_to.shape

@@ -114,7 +114,9 @@ def resect(
         rows_x = np.hstack([scene, nothing, -places[:, :1] * scene]) * scale
         rows_y = np.hstack([nothing, scene, -places[:, 1:] * scene]) * scale
         normal = rows_x.T @ rows_x + rows_y.T @ rows_y
-        ridge = 1e-10 * np.trace(normal) * np.eye(len(free))  # a flat scene leaves the fourth column open: keep it near 0
+        ridge = (
+            1e-10 * np.trace(normal) * np.eye(len(free))
+        )  # a flat scene leaves the fourth column open: keep it near 0
         solved = np.linalg.solve(normal[np.ix_(free, free)] + ridge, -normal[free, 10])
         camera = np.insert(solved, 10, 1.0).reshape(3, 4)
         error = transfer_error(camera, scene, places)
@@ -300,7 +302,9 @@ def _relief_of(
 ) -> Relief | None:
     """Start from the pair with most parallax, then alternate cameras and relief over all frames."""
     predicted = {
-        f: cv2.perspectiveTransform(points[None], h)[0] for f, h in homographies.items() if tracks[f].seen.sum() >= MIN_POINTS
+        f: cv2.perspectiveTransform(points[None], h)[0]
+        for f, h in homographies.items()
+        if tracks[f].seen.sum() >= MIN_POINTS
     }
     if not predicted:
         return None

@@ -4,15 +4,24 @@ A shadow or a reflection keeps its place relative to its object; waves, leaves, 
 not. So evidence is averaged over neighbouring frames in coordinates that move and grow with the object (*persistence*).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from lamina.masks.binary import grow
-from lamina.removal.evidence import EVIDENCE_ONE
+from lamina.removal.evidence import EVIDENCE_ONE, UNKNOWN
+from lamina.removal.frames import Small, with_suspects
+
+
+class EvidenceFrames(Protocol):
+    """Evidence by frame number, such as a dict or a file."""
+
+    def __getitem__(self, frame: int, /) -> UInt8[np.ndarray, "h w"]: ...
+
 
 HALO_FRAMES = 16
 """Frames before and after that are asked whether a change keeps its place."""
@@ -21,6 +30,10 @@ SUSPECT = 0.3
 """Persistence from which a place is no longer trusted to show background in any frame."""
 STRONG, WEAK = 1.0, 0.45
 """Hysteresis on evidence times persistence: a strong change counts, a weak one where it touches a strong one or the object."""
+REACH = 3.0
+"""How far effects are looked for, in object sizes; a low sun's shadow is about twice as long as its object."""
+DOUBT_FRAMES = 1.5
+"""This many frames without evidence are added to every mean, so that one frame alone proves little."""
 CAP = 2.0
 """Evidence above this many thresholds adds nothing: one frame's glare must not speak for the others."""
 
@@ -46,28 +59,26 @@ def place_of(mask: UInt8[np.ndarray, "h w"]) -> Place:
     return Place(moments["m10"] / moments["m00"], moments["m01"] / moments["m00"], area, bool((border > 127).any()))
 
 
-def persistence(
-    evidence: Mapping[int, UInt8[np.ndarray, "h w"]], places: Mapping[int, Place], target: int
-) -> Float32[np.ndarray, "h w"]:
+def persistence(evidence: EvidenceFrames, places: Mapping[int, Place], target: int) -> Float32[np.ndarray, "h w"]:
     """Mean evidence (in thresholds, capped) at the same place relative to the object in the frames around `target`.
 
-    Zero where the object is absent. Frames whose picture does not reach a place have no say there.
+    Zero where the object is absent. Frames that do not know a place have no say there.
     """
     here = places[target]
     height, width = evidence[target].shape
-    total, count = np.zeros((height, width), np.float32), np.full((height, width), 1e-3, np.float32)
+    total, count = np.zeros((height, width), np.float32), np.full((height, width), DOUBT_FRAMES, np.float32)
     if here.area_px == 0:
         return total
+    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
     for frame in range(target - HALO_FRAMES, target + HALO_FRAMES + 1, HALO_STEP):
         there = places.get(frame)
         if there is None or there.area_px == 0:
             continue
         scale = 1.0 if here.cut or there.cut else float(np.clip((there.area_px / here.area_px) ** 0.5, 0.6, 1.6))
         move = np.array([[scale, 0, there.x - scale * here.x], [0, scale, there.y - scale * here.y]])
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        capped = np.minimum(evidence[frame], int(CAP * EVIDENCE_ONE))
-        total += cv2.warpAffine(capped, move, (width, height), flags=flags)
-        count += cv2.warpAffine(np.ones_like(capped), move, (width, height), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+        moved = cv2.warpAffine(evidence[frame], move, (width, height), flags=flags, borderValue=UNKNOWN)
+        total += np.where(moved == UNKNOWN, 0, np.minimum(moved, int(CAP * EVIDENCE_ONE)))
+        count += moved != UNKNOWN
     return total / (count * EVIDENCE_ONE)
 
 
@@ -77,42 +88,41 @@ def reach_of(mask: UInt8[np.ndarray, "h w"], place: Place) -> Float32[np.ndarray
     return distance / np.float32(max(place.area_px**0.5, 0.04 * mask.shape[1]))
 
 
-def suspects(
-    maps: Mapping[str, Float32[np.ndarray, "h w"]], reaches: Mapping[str, Float32[np.ndarray, "h w"]]
-) -> Bool[np.ndarray, "h w"]:
-    """Places that may hold an effect of any object, from their persistence: not to be shown to other frames as background."""
-    found = np.zeros(next(iter(maps.values())).shape, bool)
-    for name, persistent in maps.items():
-        found |= (cv2.GaussianBlur(persistent, (0, 0), 1.5) > SUSPECT) & (reaches[name] < REACH)
-    return grow(found, 2) > 0
+def mark_suspects(small: Small, maps: Sequence[Float32[np.ndarray, "h w"]], places: Sequence[Place]) -> Small:
+    """The frame with every place marked that may hold an effect of any object: not to be trusted as background.
 
-
-REACH = 3.0
-"""How far effects are looked for, in object sizes; a low sun's shadow is about twice as long as its object."""
+    `maps` are the objects' persistences, in the order of the frame's masks.
+    """
+    found = np.zeros(small.free.shape, bool)
+    for persistent, mask, place in zip(maps, small.masks, places, strict=True):
+        found |= (cv2.GaussianBlur(persistent, (0, 0), 1.5) > SUSPECT) & (reach_of(mask, place) < REACH)
+    return with_suspects(small, grow(found, 2))
 
 
 def attribute_effects(
     evidence: UInt8[np.ndarray, "h w"],
-    maps: Mapping[str, Float32[np.ndarray, "h w"]],
-    masks: Mapping[str, UInt8[np.ndarray, "h w"]],
-    reaches: Mapping[str, Float32[np.ndarray, "h w"]],
-) -> dict[str, Bool[np.ndarray, "h w"]]:
-    """The effect region of every object in one frame, without its mask.
+    maps: Sequence[Float32[np.ndarray, "h w"]],
+    masks: UInt8[np.ndarray, "k h w"],
+    places: Sequence[Place],
+) -> Bool[np.ndarray, "k h w"]:
+    """The effect region of every object in one frame, without the masks.
 
     A pixel goes to the object with which its change persists best, near ones first; it is kept by hysteresis, grown
-    from strong changes and from the object's own outline.
+    from strong changes and from the object's own outline. Where the frame itself knows nothing, persistence decides.
     """
-    strength = cv2.GaussianBlur(evidence.astype(np.float32), (0, 0), 1.0)
-    strength /= EVIDENCE_ONE
-    claims = {n: cv2.GaussianBlur(maps[n], (0, 0), 2.0) / (1 + reaches[n]) for n in maps}
-    best = np.max(list(claims.values()), axis=0)
-    covered = np.max(list(masks.values()), axis=0) > 127
-    result = {}
-    for name in maps:
-        score = np.sqrt(strength * maps[name])
-        mine = (claims[name] >= best) & (reaches[name] < REACH) & ~covered
-        result[name] = _hysteresis(score * mine, masks[name] > 127)
-    return result
+    strength = (
+        cv2.GaussianBlur(np.where(evidence == UNKNOWN, 0, evidence).astype(np.float32), (0, 0), 1.0) / EVIDENCE_ONE
+    )
+    reaches = [reach_of(mask, place) for mask, place in zip(masks, places, strict=True)]
+    claims = [cv2.GaussianBlur(m, (0, 0), 2.0) / (1 + reach) for m, reach in zip(maps, reaches, strict=True)]
+    best = np.max(claims, axis=0)
+    covered = masks.max(0) > 127
+    regions = np.zeros(masks.shape, bool)
+    for k, (claim, reach) in enumerate(zip(claims, reaches, strict=True)):
+        mine = (claim >= best) & (reach < REACH) & ~covered
+        found = np.where(evidence == UNKNOWN, maps[k], np.sqrt(strength * maps[k]))
+        regions[k] = _hysteresis(found * mine, masks[k] > 127)
+    return regions
 
 
 def _hysteresis(score: Float32[np.ndarray, "h w"], outline: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:

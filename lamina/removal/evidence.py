@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from lamina.motion.anchor import Look
 from lamina.motion.exposure import apply_tone
 from lamina.removal.frames import FREE, Small
-from lamina.removal.look import Look, tone_between
+from lamina.removal.look import tone_between
 
 FINE = 7 / 255
 """A change of single pixels smaller than this is not told from resampling."""
@@ -16,25 +17,33 @@ SOFT_SIGMA_PX = 2.5
 SPREAD_FACTOR = 1.6
 """How many standard deviations of the honest views a change must exceed."""
 EVIDENCE_ONE = 64
-"""The stored number (uint8) that means: exactly at the threshold. 255 is four times that."""
+"""The stored number (uint8) that means: exactly at the threshold. 254 is four times that."""
+UNKNOWN = 255
 
 
 def evidence(target: Small, look: Look) -> UInt8[np.ndarray, "h w"]:
-    """How far each pixel is from the background, in units of what could be chance (64 = just that, 255 = four times).
+    """How far each pixel is from the background, in units of what could be chance (64 = just that, 254 = four times).
 
     Two tests, the greater one counts. Fine: the pixel lies outside the range of the background's 3 x 3 neighbourhood, so
     that half a pixel of misalignment is no evidence. Soft: local means differ, which finds faint wide shadows that
-    texture hides. Where no other frame shows the background there is none.
+    texture hides. `UNKNOWN` inside the objects and where no trusted view shows the background.
     """
-    tone = tone_between(look.rgb, target.rgb, look.seen & (target.free == FREE))
+    known = look.trusted & (target.free > 0)
+    tone = tone_between(look.rgb, target.rgb, known & (target.free == FREE))
     background = apply_tone(look.rgb, tone)
+    weight = known.astype(np.float32)
     fine = _outside_neighbourhood(target.rgb, background) / (FINE + SPREAD_FACTOR * look.spread)
-    shared = look.seen & (target.free > 0)
-    both = shared.astype(np.float32)
-    wide = _local_mean(look.spread[..., None], both)[..., 0]
-    soft = np.abs(_local_mean(target.rgb - background, both)).max(-1) / (SOFT + SPREAD_FACTOR * wide)
-    strength = np.where(shared, np.maximum(fine, soft), 0)
-    return (strength * EVIDENCE_ONE).clip(0, 255).astype(np.uint8)
+    wide = _local_mean(look.spread[..., None], weight)[..., 0]
+    soft = np.abs(_local_mean(target.rgb - background, weight)).max(-1) / (SOFT + SPREAD_FACTOR * wide)
+    strength = np.maximum(fine, soft) * _one_sided(target.rgb - background, weight)
+    return np.where(known, (strength * EVIDENCE_ONE).clip(0, 254), UNKNOWN).astype(np.uint8)
+
+
+def _one_sided(change: Float32[np.ndarray, "h w 3"], weight: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+    """1 where a neighbourhood gets darker or lighter as a whole, 0 where changes cancel: shifted texture does that."""
+    change = np.abs(change).max(-1) * np.sign(change.sum(-1)) * weight
+    net, gross = (cv2.GaussianBlur(c, (0, 0), 2 * SOFT_SIGMA_PX) for c in (change, np.abs(change)))
+    return ((np.abs(net) / np.maximum(gross, 1e-4) - 0.2) / 0.35).clip(0, 1)
 
 
 def _outside_neighbourhood(
@@ -45,7 +54,9 @@ def _outside_neighbourhood(
     return np.maximum(blurred - cv2.dilate(ground, kernel), cv2.erode(ground, kernel) - blurred).max(-1).clip(0)
 
 
-def _local_mean(values: Float32[np.ndarray, "h w c"], weight: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w c"]:
+def _local_mean(
+    values: Float32[np.ndarray, "h w c"], weight: Float32[np.ndarray, "h w"]
+) -> Float32[np.ndarray, "h w c"]:
     """Gaussian mean over the pixels that count."""
     top = cv2.GaussianBlur(values * weight[..., None], (0, 0), SOFT_SIGMA_PX).reshape(values.shape)
     return top / np.maximum(cv2.GaussianBlur(weight, (0, 0), SOFT_SIGMA_PX), 1e-3)[..., None]

@@ -1,6 +1,6 @@
 """The frames the engine looks at: small copies of every frame near the one being worked on, and which to look at."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from lamina.levels import from_levels, to_levels
+from lamina.masks.binary import grow
 from lamina.motion.coordinates import fit_within, resize_area
 
 T = TypeVar("T")
@@ -24,6 +25,8 @@ REACH_FRAMES = 80
 
 
 FREE, SUSPECT = 255, 128
+MASK_DOUBT = 0.006
+"""How far a mask may fall short of its object, in picture widths: two to three pixels at 416, as hand-drawn ones do."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +54,24 @@ class Small:
     free: UInt8[np.ndarray, "d w"]
     sweep_rgb: UInt8[np.ndarray, "s v 3"]
     sweep_free: UInt8[np.ndarray, "s v"]
+    masks: UInt8[np.ndarray, "k d w"]
+    """The objects' masks at detection size, in the order of their names."""
 
 
-def shrink_frame(index: int, frame: np.ndarray, covered: UInt8[np.ndarray, "h w"], sizes: Sizes) -> Small:
-    """Make the small copies. `covered` (any size) is not zero where an object hides the background."""
+def shrink_frame(index: int, frame: np.ndarray, masks: Sequence[UInt8[np.ndarray, "h w"]], sizes: Sizes) -> Small:
+    """Make the small copies of a frame and its objects' masks (source size, 0..255)."""
     geometry = resize_area(frame, sizes.geometry)
     if geometry.dtype != np.uint8:
-        geometry = from_levels(to_levels(geometry), np.dtype(np.uint8))
+        geometry = from_levels(to_levels(geometry).clip(0, 1), np.dtype(np.uint8))
     detect = to_levels(resize_area(frame, sizes.detect)).clip(0, 1)
     sweep = from_levels(resize_area(detect, sizes.sweep), np.dtype(np.uint8))
-    open_ = [_free_at(covered, size) for size in (sizes.geometry, sizes.detect, sizes.sweep)]
-    return Small(index, cv2.cvtColor(geometry, cv2.COLOR_RGB2GRAY), open_[0], detect, open_[1], sweep, open_[2])
+    covered = np.max(masks, axis=0)
+    margin = max(2, round(MASK_DOUBT * sizes.detect[0]))
+    hidden = grow(resize_area(covered, sizes.detect) > 20, margin).astype(np.uint8) * 255
+    free = [_free_at(hidden, size) for size in (sizes.geometry, sizes.detect, sizes.sweep)]
+    small_masks = np.stack([resize_area(mask, sizes.detect) for mask in masks])
+    gray = cv2.cvtColor(geometry, cv2.COLOR_RGB2GRAY)
+    return Small(index, gray, free[0], detect, free[1], sweep, free[2], small_masks)
 
 
 def _free_at(covered: UInt8[np.ndarray, "h w"], size: tuple[int, int]) -> UInt8[np.ndarray, "h w"]:
@@ -82,27 +92,27 @@ def with_suspects(small: Small, suspect: Bool[np.ndarray, "d w"]) -> Small:
 class Nearby(Generic[T]):
     """A sliding window over a sequence of items, read once and in order.
 
-    `advance(start, stop)` makes items start - reach .. stop - 1 + reach available and forgets earlier ones; items that
-    `keep` refuses are read past and not held, so that memory does not grow with the clip.
+    `advance(start, stop)` makes items start - reach .. stop - 1 + reach available and forgets earlier ones, so that
+    memory does not grow with the clip. `first` is the index of the sequence's first item.
     """
 
-    def __init__(self, items: Iterable[T], frames: int, reach: int, stride: int = 1):
+    def __init__(self, items: Iterable[T], frames: int, reach: int, first: int = 0):
         self._items: Iterator[T] = iter(items)
         self._held: dict[int, T] = {}
-        self._next = 0
-        self._frames, self._reach, self._stride = frames, reach, stride
+        self._next = first
+        self._frames, self._reach = frames, reach
+
+    @property
+    def held(self) -> dict[int, T]:
+        """The items at hand, by index."""
+        return dict(self._held)
 
     def advance(self, start: int, stop: int) -> None:
         while self._next < min(self._frames, stop + self._reach):
-            item = next(self._items)
-            if self._next % self._stride == 0:
-                self._held[self._next] = item
+            self._held[self._next] = next(self._items)
             self._next += 1
         for index in [i for i in self._held if i < start - self._reach]:
             del self._held[index]
-
-    def __getitem__(self, index: int) -> T:
-        return self._held[index]
 
 
 def neighbours(target: int, frames: int, stride: int, most: int, reach: int = REACH_FRAMES) -> list[int]:
@@ -114,7 +124,10 @@ def neighbours(target: int, frames: int, stride: int, most: int, reach: int = RE
     before = [i for i in range(0, target, stride) if target - i <= reach][::-1]
     after = [i for i in range((target // stride + 1) * stride, frames, stride) if i - target <= reach]
     half = most // 2
-    sides = {True: min(len(before), max(half, most - len(after))), False: min(len(after), max(half, most - len(before)))}
+    sides = {
+        True: min(len(before), max(half, most - len(after))),
+        False: min(len(after), max(half, most - len(before))),
+    }
     return sorted(_spread(before, sides[True]) + _spread(after, sides[False]))
 
 

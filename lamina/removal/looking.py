@@ -1,0 +1,123 @@
+"""The two looks: evidence for every frame of what the background does not explain."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from lamina.levels import to_levels
+from lamina.motion.anchor import Look
+from lamina.motion.coordinates import resize_area
+from lamina.removal.evidence import evidence
+from lamina.removal.frames import Small
+from lamina.removal.look import Alignment, align, find_depth, look_moving, look_through_time, settle, tripod_views
+from lamina.removal.records import FrameArrays
+from lamina.removal.scene import Scene, windows
+from lamina.removal.shot import Report
+
+FIRST_VOTES, SECOND_VOTES = 99, 5
+"""Views that vote on a pixel: all of them while effects are unknown, the nearest few once they are left out."""
+TRIPOD_VOTES = 15
+
+Looker = Callable[[Mapping[int, Small], Sequence[Small], ThreadPoolExecutor], list[Look]]
+
+
+def look_twice(scene: Scene, report: Report) -> None:
+    """Keep evidence for all frames, first with every view, then without the effects that the first one suspects."""
+    if scene.shot.plate is not None:
+        _look(scene, "look", scene.second, lambda small: small, lambda *given: _given_looks(scene, *given), report)
+        return
+    first, second = (_tripod, _tripod_again) if scene.is_tripod else (_moving, _moving_again)
+    _look(scene, "first look", scene.first, lambda small: small, lambda *given: first(scene, *given), report)
+    _look(
+        scene,
+        "second look",
+        scene.second,
+        lambda small: scene.without_effects(scene.first, small),
+        lambda *given: second(scene, *given),
+        report,
+    )
+
+
+def _look(
+    scene: Scene, stage: str, kept: FrameArrays, prepare: Callable[[Small], Small], looker: Looker, report: Report
+) -> None:
+    todo = [w for w in windows(scene.shot.frames) if not kept.has(w.start)]
+    if not todo:
+        return
+    far = scene.far_away(prepare)
+    nearby = scene.nearby(todo[0].start, prepare)
+    with ThreadPoolExecutor(scene.shot.workers) as pool:
+        for window in todo:
+            nearby.advance(window.start, window.stop)
+            held = far | nearby.held
+            targets = [held[t] for t in window]
+            kept.write(window.start, list(pool.map(evidence, targets, looker(held, targets, pool))))
+            report(stage, window.stop, scene.shot.frames)
+
+
+def _moving(scene: Scene, held: Mapping[int, Small], targets: Sequence[Small], pool: ThreadPoolExecutor) -> list[Look]:
+    def one(target: Small) -> tuple[Alignment, Look]:
+        others = {i: held[i] for i in scene.others(target.index)}
+        alignment = align(target, others, scene.found.path)
+        return alignment, look_moving(target, others, alignment, FIRST_VOTES)
+
+    return _keep(scene, targets[0].index, list(pool.map(one, targets)))
+
+
+def _moving_again(
+    scene: Scene, held: Mapping[int, Small], targets: Sequence[Small], pool: ThreadPoolExecutor
+) -> list[Look]:
+    def one(target: Small) -> tuple[Alignment, Look]:
+        relief = scene.alignments[target.index].relief
+        others = {i: held[i] for i in relief.frames}
+        alignment = Alignment(relief, find_depth(relief, target, others))
+        return alignment, look_moving(target, others, alignment, SECOND_VOTES)
+
+    return _keep(scene, targets[0].index, list(pool.map(one, targets)))
+
+
+def _keep(scene: Scene, start: int, done: list[tuple[Alignment, Look]]) -> list[Look]:
+    scene.alignments.write(start, [alignment for alignment, _ in done])
+    return [look for _, look in done]
+
+
+def _tripod(
+    scene: Scene,
+    held: Mapping[int, Small],
+    targets: Sequence[Small],
+    pool: ThreadPoolExecutor,
+    votes: int = FIRST_VOTES,
+) -> list[Look]:
+    key = targets[len(targets) // 2]
+    others = [held[i] for i in sorted({*scene.others(key.index), *scene.distant})]
+    look = settle(tripod_views(key, others), votes)
+    return list(pool.map(lambda target: look_through_time(target, look), targets))
+
+
+def _tripod_again(
+    scene: Scene, held: Mapping[int, Small], targets: Sequence[Small], pool: ThreadPoolExecutor
+) -> list[Look]:
+    return _tripod(scene, held, targets, pool, TRIPOD_VOTES)
+
+
+def _given_looks(
+    scene: Scene, held: Mapping[int, Small], targets: Sequence[Small], pool: ThreadPoolExecutor
+) -> list[Look]:
+    """The user's clean plate is all there is to see."""
+    return [given_look(scene, target) for target in targets]
+
+
+def given_look(scene: Scene, target: Small) -> Look:
+    """The user's clean plate at detection size, in the frame's exposure."""
+    plate = to_levels(resize_area(given_plate(scene, target.index), scene.shot.sizes.detect)).clip(0, 1)
+    everywhere = np.ones(target.free.shape, bool)
+    noise = np.full(target.free.shape, 1 / 255, np.float32)
+    return look_through_time(target, Look(plate, noise, everywhere, everywhere))
+
+
+def given_plate(scene: Scene, frame: int) -> np.ndarray:
+    """The user's clean plate for one frame: its own, or the only one."""
+    assert scene.shot.plate is not None
+    index = min(frame, scene.shot.plate.info.frames - 1)
+    return next(scene.shot.plate.read(index, index + 1))

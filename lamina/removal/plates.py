@@ -1,0 +1,213 @@
+"""The last pass: which pixels each object changed, and the plate at source size."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from lamina.levels import to_levels
+from lamina.masks.binary import grow
+from lamina.masks.trimask import UNKNOWN, make_trimask
+from lamina.motion.anchor import Look
+from lamina.motion.coordinates import Box, resize_area
+from lamina.motion.exposure import apply_tone
+from lamina.removal.effects import attribute_effects
+from lamina.removal.fill import fill_unseen
+from lamina.removal.frames import REACH_FRAMES, Nearby, Small, shrink_frame
+from lamina.removal.look import aligned_views, look_through_time, settle, tone_between, tripod_views
+from lamina.removal.looking import SECOND_VOTES, TRIPOD_VOTES, given_plate
+from lamina.removal.render import (
+    Backdrop,
+    at_source,
+    box_at_source,
+    change_weight,
+    gather,
+    lay_in,
+    meet_surroundings,
+    relight,
+    source_maps,
+)
+from lamina.removal.scene import Scene
+
+BOX_MARGIN_PX = 8
+
+
+@dataclass(frozen=True)
+class PlateWindow:
+    """Consecutive frames of the result."""
+
+    start: int
+    plates: list[np.ndarray]
+    """`h w 3` in the source's type; pixels that no object changed are the source's own."""
+    effects: UInt8[np.ndarray, "t k d w"]
+    """Per object, 255 where it changed the picture outside its mask, at detection size."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One frame to be cleaned: full size and small, its masks, and its objects' effects at detection size."""
+
+    frame: np.ndarray
+    small: Small
+    mask: UInt8[np.ndarray, "h w"]
+    """All objects, source size."""
+    effects: Bool[np.ndarray, "k d w"]
+
+    @property
+    def changed(self) -> Bool[np.ndarray, "d w"]:
+        """Where objects are or may have changed the picture, with the doubt about the masks' edges."""
+        return self.effects.any(0) | (self.small.free == 0)
+
+
+def make_plates(scene: Scene, todo: Sequence[range]) -> Iterator[PlateWindow]:
+    """Plates for the given windows of the clip, in order."""
+    if not todo:
+        return
+    held = _Held(scene, todo[0].start)
+    with ThreadPoolExecutor(scene.shot.workers) as pool:
+        for window in todo:
+            targets = list(pool.map(lambda item: _target(scene, *item), _read(scene, window)))
+            if scene.shot.plate is not None:
+                plates = list(pool.map(lambda target: _from_given(scene, target), targets))
+            else:
+                held.advance(window)
+                plates = (_tripod_plates if scene.is_tripod else _moving_plates)(scene, held, targets, pool)
+            effects = np.stack([t.effects for t in targets]).astype(np.uint8) * 255
+            yield PlateWindow(window.start, plates, effects)
+
+
+class _Held:
+    """Frames at hand for others to look at: all small ones near the window, and full-size ones at the stride."""
+
+    def __init__(self, scene: Scene, start: int):
+        self._small = scene.nearby(start, lambda small: scene.without_effects(scene.second, small))
+        first = max(0, start - REACH_FRAMES)
+        pictures = (p if i % scene.stride == 0 else None for i, p in enumerate(scene.shot.clip.read(first), first))
+        self._pictures: Nearby[np.ndarray | None] = Nearby(pictures, scene.shot.frames, REACH_FRAMES, first)
+        self._far = scene.far_away(lambda small: scene.without_effects(scene.second, small))
+        self._far_pictures = {i: next(scene.shot.clip.read(i, i + 1)) for i in scene.distant}
+
+    def advance(self, window: range) -> None:
+        self._small.advance(window.start, window.stop)
+        self._pictures.advance(window.start, window.stop)
+
+    @property
+    def small(self) -> Mapping[int, Small]:
+        return self._far | self._small.held
+
+    @property
+    def pictures(self) -> Mapping[int, np.ndarray]:
+        near = {i: p for i, p in self._pictures.held.items() if p is not None}
+        return self._far_pictures | near
+
+
+def _read(scene: Scene, window: range) -> Iterator[tuple[int, np.ndarray, list[np.ndarray], np.ndarray | None]]:
+    shot = scene.shot
+    kept = shot.preserve.read(window.start, window.stop) if shot.preserve else iter([None] * len(window))
+    pairs = shot.read(window.start, window.stop)
+    for index, (frame, masks), preserve in zip(window, pairs, kept, strict=True):
+        yield index, frame, masks, preserve
+
+
+def _target(
+    scene: Scene, index: int, frame: np.ndarray, masks: list[np.ndarray], preserve: np.ndarray | None
+) -> Target:
+    sizes = scene.shot.sizes
+    small = scene.without_effects(scene.second, shrink_frame(index, frame, masks, sizes))
+    maps = scene.persistences(scene.second, index)
+    effects = attribute_effects(scene.second[index], maps, small.masks, scene.places(index))
+    covered = small.masks.max(0) > 127
+    kept = np.zeros_like(covered) if preserve is None else resize_area(preserve, sizes.detect) > 127
+    trimask = make_trimask(covered, np.zeros_like(covered), kept)
+    return Target(frame, small, np.max(masks, axis=0), effects & (trimask == UNKNOWN))
+
+
+def _moving_plates(scene: Scene, held: _Held, targets: Sequence[Target], pool: ThreadPoolExecutor) -> list[np.ndarray]:
+    small, pictures = held.small, held.pictures
+
+    def one(target: Target) -> np.ndarray:
+        source = scene.shot.sizes.source
+        box = box_at_source(target.changed, BOX_MARGIN_PX, source)
+        if box is None:
+            return target.frame
+        alignment = scene.alignments[target.small.index]
+        others = {i: small[i] for i in alignment.relief.frames}
+        views = aligned_views(target.small, others, alignment)
+        look = settle(views, SECOND_VOTES)
+        maps = source_maps(alignment, alignment.relief.frames, box, source)
+        places = [maps[f] for f in alignment.relief.frames]
+        full = [(pictures[f], v.tone) for f, v in zip(alignment.relief.frames, views, strict=True)]
+        return _finish(target, look, gather(look, views, full, places, box, source))
+
+    return list(pool.map(one, targets))
+
+
+def _tripod_plates(scene: Scene, held: _Held, targets: Sequence[Target], pool: ThreadPoolExecutor) -> list[np.ndarray]:
+    """One background at each end of the window, cross-faded, so that slow changes pass smoothly."""
+    source = scene.shot.sizes.source
+    box = box_at_source(np.any([t.changed for t in targets], axis=0), BOX_MARGIN_PX, source)
+    if box is None:
+        return [t.frame for t in targets]
+    first = targets[0].small.index
+    last = min(first + len(targets), scene.shot.frames - 1)
+    ends = list(pool.map(lambda key: _tripod_key(scene, held, key, box), (first, last)))
+
+    def one(target: Target) -> np.ndarray:
+        share = np.float32((target.small.index - first) / max(1, last - first))
+        looks, backdrops = [], []
+        for look, backdrop in ends:
+            tone = tone_between(look.rgb, target.small.rgb, look.trusted & (target.small.free == 255))
+            looks.append(look_through_time(target.small, look))
+            backdrops.append(apply_tone(backdrop.rgb, tone))
+        look = Look(looks[0].rgb * (1 - share) + looks[1].rgb * share, looks[0].spread, looks[0].trusted, looks[0].seen)
+        return _finish(target, look, Backdrop(box, backdrops[0] * (1 - share) + backdrops[1] * share))
+
+    return list(pool.map(one, targets))
+
+
+def _tripod_key(scene: Scene, held: _Held, key: int, box: Box) -> tuple[Look, Backdrop]:
+    numbers = sorted({*scene.others(key), *scene.distant})
+    views = tripod_views(held.small[key], [held.small[i] for i in numbers])
+    look = settle(views, TRIPOD_VOTES)
+    full = [(held.pictures[i], v.tone) for i, v in zip(numbers, views, strict=True)]
+    return look, gather(look, views, full, [None] * len(full), box, scene.shot.sizes.source)
+
+
+def _from_given(scene: Scene, target: Target) -> np.ndarray:
+    source = scene.shot.sizes.source
+    box = box_at_source(target.changed, BOX_MARGIN_PX, source)
+    if box is None:
+        return target.frame
+    plate = given_plate(scene, target.small.index)
+    small = to_levels(resize_area(plate, scene.shot.sizes.detect)).clip(0, 1)
+    tone = tone_between(small, target.small.rgb, target.small.free == 255)
+    backdrop = Backdrop(box, apply_tone(to_levels(plate[box[1] : box[3], box[0] : box[2]]), tone))
+    return _lay(target, backdrop)
+
+
+def _finish(target: Target, look: Look, backdrop: Backdrop) -> np.ndarray:
+    """Make the looked-up background meet the picture, fill what nobody saw, lay it in."""
+    source = target.frame.shape[1::-1]
+    box = backdrop.box
+    rgb = backdrop.rgb
+    lifted = relight(target.small, look, target.effects.any(0))
+    if lifted is not None:
+        factor, share = (at_source(v, box, source) for v in lifted)
+        own = to_levels(target.frame[box[1] : box[3], box[0] : box[2]])
+        rgb = rgb + (((own + 0.02) * np.exp(factor) - 0.02).clip(0, 1) - rgb) * share[..., None]
+    rgb = fill_unseen(rgb, at_source((look.seen).astype(np.float32), box, source))
+    rgb = rgb + at_source(meet_surroundings(target.small, look, grow(target.changed, 2)), box, source)
+    return _lay(target, Backdrop(box, rgb))
+
+
+def _lay(target: Target, backdrop: Backdrop) -> np.ndarray:
+    source = target.frame.shape[1::-1]
+    left, top, right, bottom = backdrop.box
+    region = cv2.GaussianBlur(grow(target.effects.any(0), 2).astype(np.float32), (0, 0), 1.0)
+    effect: Float32[np.ndarray, "h w"] = at_source(region, backdrop.box, source)
+    own = to_levels(target.frame[top:bottom, left:right])
+    weight = change_weight(own, backdrop.rgb, target.mask[top:bottom, left:right], effect, source[0])
+    return lay_in(target.frame, backdrop, weight)

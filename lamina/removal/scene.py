@@ -1,0 +1,90 @@
+"""A surveyed shot: which frames look at which, and the records that the passes hand to each other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from lamina.removal.effects import Place, mark_suspects, persistence
+from lamina.removal.frames import REACH_FRAMES, Nearby, Small, neighbours
+from lamina.removal.records import Alignments, FrameArrays
+from lamina.removal.shot import Report, Shot
+from lamina.removal.survey import Survey, load_survey, save_survey, survey
+
+WINDOW_FRAMES = 16
+"""Frames worked on together; also the grain at which a stopped run goes on."""
+VIEWS = 16
+"""Other frames laid over one frame of a moving camera."""
+TRIPOD_VIEWS = 40
+"""Frames near in time that a tripod look is made of, and as many again from the whole of a long clip divided by four."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A shot with what its survey found, and the records of the passes."""
+
+    shot: Shot
+    found: Survey
+    first: FrameArrays
+    """Evidence of the first look, uint8 at detection size."""
+    second: FrameArrays
+    alignments: Alignments
+
+    @property
+    def is_tripod(self) -> bool:
+        return self.found.path.is_tripod
+
+    @property
+    def stride(self) -> int:
+        """Only multiples of this are looked at by others: full-size frames are held for them."""
+        if not self.is_tripod:
+            return 2 if self.shot.frames > 2 else 1
+        return max(1, min(4, self.shot.frames // TRIPOD_VIEWS))
+
+    def others(self, target: int) -> list[int]:
+        """The frames to look at from one frame."""
+        most = TRIPOD_VIEWS if self.is_tripod else VIEWS
+        return neighbours(target, self.shot.frames, self.stride, most) or [target]
+
+    @cached_property
+    def distant(self) -> tuple[int, ...]:
+        """Frames from all over a long tripod clip, for what an object hides longer than the window reaches."""
+        count = TRIPOD_VIEWS // 4
+        if not self.is_tripod or self.shot.frames <= 2 * REACH_FRAMES:
+            return ()
+        return tuple(int((i + 0.5) * self.shot.frames / count) for i in range(count))
+
+    def places(self, frame: int) -> list[Place]:
+        return [one[frame] for one in self.found.places]
+
+    def persistences(self, evidence: FrameArrays, frame: int) -> list[np.ndarray]:
+        return [persistence(evidence, one, frame) for one in self.found.places]
+
+    def without_effects(self, evidence: FrameArrays, small: Small) -> Small:
+        """A frame whose likely effects are marked, so that no other frame takes them for background."""
+        return mark_suspects(small, self.persistences(evidence, small.index), self.places(small.index))
+
+    def nearby(self, start: int, prepare: Callable[[Small], Small]) -> Nearby[Small]:
+        """Small copies around a moving window that begins at frame `start`."""
+        first = max(0, start - REACH_FRAMES)
+        items = (prepare(small) for small in self.shot.small(first, self.shot.frames))
+        return Nearby(items, self.shot.frames, REACH_FRAMES, first)
+
+    def far_away(self, prepare: Callable[[Small], Small]) -> dict[int, Small]:
+        """Small copies of the distant frames."""
+        return {i: prepare(next(self.shot.small(i, i + 1))) for i in self.distant}
+
+
+def survey_shot(shot: Shot, report: Report) -> Scene:
+    """Look through the whole clip once, or take what an earlier run kept of that."""
+    file = shot.work / "survey.npz"
+    if not file.exists():
+        save_survey(file, survey(shot.small(0, shot.frames), lambda done: report("survey", done, shot.frames)))
+    first, second = (FrameArrays(shot.work, name, WINDOW_FRAMES) for name in ("first", "second"))
+    return Scene(shot, load_survey(file), first, second, Alignments(shot.work, WINDOW_FRAMES))
+
+
+def windows(frames: int) -> list[range]:
+    """The clip cut into windows."""
+    return [range(s, min(s + WINDOW_FRAMES, frames)) for s in range(0, frames, WINDOW_FRAMES)]
