@@ -11,11 +11,11 @@ import numpy as np
 from lamina.errors import InputError, OutputError
 from lamina.layers.solve import lay_over
 from lamina.levels import from_levels, to_levels
-from lamina.media.export import Report, no_report
 from lamina.media.movie import write_movie
 from lamina.media.sequence import is_sequence
 from lamina.media.source import FrameSource, open_source
 from lamina.media.stack import StackManifest, StackReader, open_stack
+from lamina.report import Report, no_report
 
 
 @dataclass(frozen=True)

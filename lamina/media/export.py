@@ -1,27 +1,24 @@
 """A finished stack as files for editing and compositing programs."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 
 from lamina.errors import InputError, OutputError
 from lamina.media.exr_write import write_exr
+from lamina.media.image_write import write_png
 from lamina.media.landing import whole_folder
 from lamina.media.movie import PRORES_4444, VP9, MovieKind, Times, sound_between, write_movie, write_pictures
 from lamina.media.sound import write_wav
 from lamina.media.stack import StackReader, open_stack
 from lamina.media.stamps import rate_of
-from lamina.media.yuv import to_integers
+from lamina.report import Report, no_report
 
 __all__ = ["FORMATS", "ExportConfig", "export", "write_movie"]
-
-Report = Callable[[str, int, int], None]
-
 
 @dataclass(frozen=True)
 class ExportConfig:
@@ -35,10 +32,6 @@ class ExportConfig:
     premultiplied; exr-per-layer: the same with a file for each layer. webm: VP9 with alpha, for browsers."""
     out: Path
     """Folder to write. It must be new or empty."""
-
-
-def no_report(stage: str, done: int, total: int) -> None:
-    """Say nothing about progress."""
 
 
 def export(config: ExportConfig, report: Report = no_report) -> list[Path]:
@@ -94,7 +87,7 @@ def _write_webm(stack: StackReader, folder: Path, report: Report) -> None:
 def _write_png(stack: StackReader, folder: Path, report: Report) -> None:
     for name, frames in _all_streams(stack, report):
         for number, frame in zip(_numbers(stack), frames, strict=True):
-            _write_png_file(folder / name / f"{name}.{number}.png", frame)
+            write_png(folder / name / f"{name}.{number}.png", frame)
     _write_wav_beside(stack, folder)
 
 
@@ -145,14 +138,6 @@ def _numbers(stack: StackReader) -> list[str]:
     source = stack.manifest.source
     numbers = range(source.first_number, source.first_number + len(stack.manifest.pts))
     return [f"{number:0{source.padding or 4}d}" for number in numbers]
-
-
-def _write_png_file(path: Path, frame: np.ndarray) -> None:
-    codes = to_integers(frame, "uint8" if frame.dtype == np.uint8 else "uint16")
-    order = cv2.COLOR_RGBA2BGRA if codes.shape[2] == 4 else cv2.COLOR_RGB2BGR
-    encoded = cv2.imencode(".png", cv2.cvtColor(codes, order), [cv2.IMWRITE_PNG_COMPRESSION, 3])[1]
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(encoded.tobytes())
 
 
 def _write_wav_beside(stack: StackReader, folder: Path) -> None:

@@ -13,7 +13,7 @@ from lamina.removal.frames import Small
 from lamina.removal.look import Alignment, align, find_depth, look_moving, look_through_time, settle, tripod_views
 from lamina.removal.records import FrameArrays
 from lamina.removal.scene import Scene, windows
-from lamina.removal.shot import Report
+from lamina.report import Report
 
 FIRST_VOTES, SECOND_VOTES = 99, 5
 """Views that vote on a pixel: all of them while effects are unknown, the nearest few once they are left out."""

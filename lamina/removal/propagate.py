@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from lamina.removal.looking import look_twice
 from lamina.removal.plates import PlateWindow, make_plates
 from lamina.removal.scene import survey_shot
-from lamina.removal.shot import Report, Shot
+from lamina.removal.shot import Shot
+from lamina.report import Report
 
 
 def propagate(shot: Shot, todo: Sequence[range], report: Report) -> Iterator[PlateWindow]:

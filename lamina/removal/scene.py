@@ -9,7 +9,8 @@ import numpy as np
 from lamina.removal.effects import Place, mark_suspects, persistence
 from lamina.removal.frames import REACH_FRAMES, Nearby, Small, neighbours
 from lamina.removal.records import Alignments, FrameArrays
-from lamina.removal.shot import Report, Shot
+from lamina.removal.shot import Shot
+from lamina.report import Report
 from lamina.removal.survey import Survey, load_survey, save_survey, survey
 
 WINDOW_FRAMES = 16

@@ -1,6 +1,6 @@
 """What the engine is given, and its frames as small copies in order."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +9,6 @@ import numpy as np
 from lamina.media.clip_info import FrameSource
 from lamina.media.mask_source import MaskSource
 from lamina.removal.frames import Sizes, Small, shrink_frame
-
-Report = Callable[[str, int, int], None]
-
 
 @dataclass(frozen=True)
 class Shot:

@@ -1,0 +1,158 @@
+"""Opening what the user gave, and checking that it fits together, before anything is written."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from lamina.clip import check_layer_names
+from lamina.errors import InputError
+from lamina.layers.order import order_back_to_front
+from lamina.media.clip_info import FrameSource
+from lamina.media.mask_source import MaskSource, check_mask, open_labels, open_mask
+from lamina.media.preview import PreviewSource
+from lamina.media.sequence import SequenceSource
+from lamina.media.source import open_source
+from lamina.removal.shot import Shot
+
+ORDER_FRAMES = 240
+"""Frames that are asked for the objects' order, evenly spread."""
+ORDER_PX = 320
+
+
+class Given(Protocol):
+    """What of the configuration is needed here."""
+
+    @property
+    def input(self) -> Path: ...
+    @property
+    def mask(self) -> tuple[str, ...]: ...
+    @property
+    def labels(self) -> Path | None: ...
+    @property
+    def preserve(self) -> Path | None: ...
+    @property
+    def plate(self) -> Path | None: ...
+    @property
+    def frames(self) -> str | None: ...
+    @property
+    def preview(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Clip, masks and extras, ready to read."""
+
+    clip: FrameSource
+    masks: Sequence[MaskSource]
+    preserve: MaskSource | None
+    plate: FrameSource | None
+    padding: int
+    """Digits of the clip's frame numbers, 0 for a movie."""
+
+    def shot(self, work: Path, workers: int) -> Shot:
+        return Shot(self.clip, self.masks, self.preserve, self.plate, work, workers)
+
+    def order(self) -> list[str]:
+        """The objects back to front."""
+        if len(self.masks) == 1:
+            return [self.masks[0].name]
+        step = max(1, -(-self.clip.info.frames // ORDER_FRAMES))
+        return order_back_to_front({m.name: [_small(a) for i, a in enumerate(m.read()) if i % step == 0] for m in self.masks})
+
+
+def open_inputs(given: Given) -> Opened:
+    """Open everything and check it.
+
+    Raises:
+        InputError, MediaError: what is wrong, before the output folder is touched.
+    """
+    part = _frame_range(given.frames)
+    clip = open_source(given.input, part)
+    padding = _padding(clip)
+    if given.preview:
+        clip = PreviewSource(clip)
+    masks = _open_masks(given, clip)
+    for mask in masks:
+        check_mask(mask)
+    preserve = open_mask("preserve", given.preserve, clip.info) if given.preserve else None
+    return Opened(clip, masks, preserve, _open_plate(given.plate, clip, given.preview), padding)
+
+
+def _open_masks(given: Given, clip: FrameSource) -> list[MaskSource]:
+    if bool(given.mask) == bool(given.labels):
+        raise InputError(
+            "masks",
+            got="both --mask and --labels" if given.mask else "neither --mask nor --labels",
+            wanted="one of them",
+            do="Give --mask NAME=PATH once per object, or --labels FOLDER.",
+        )
+    if given.labels:
+        return list(open_labels(given.labels, clip.info))
+    pairs = [_name_and_path(entry) for entry in given.mask]
+    check_layer_names([name for name, _ in pairs])
+    taken = [name for name, _ in pairs if name.lower() == "plate"]
+    if taken:
+        raise InputError(
+            f"layer name {taken[0]!r}",
+            got="the plate's own name",
+            wanted="another name",
+            do="Rename the object, exports would overwrite one with the other.",
+        )
+    return [open_mask(name, path, clip.info) for name, path in pairs]
+
+
+def _name_and_path(entry: str) -> tuple[str, str]:
+    name, equals, path = entry.partition("=")
+    if not equals or not name or not path:
+        raise InputError(f"--mask {entry}", got=repr(entry), wanted="NAME=PATH", do="Write for instance --mask dog=dog.mp4.")
+    return name, path
+
+
+def _frame_range(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    first, dash, last = text.partition("-")
+    if not (dash and first.isdigit() and last.isdigit() and int(first) <= int(last)):
+        raise InputError(f"--frames {text}", got=repr(text), wanted="A-B with A not after B", do="Write for instance 1001-1048.")
+    return int(first), int(last)
+
+
+def _open_plate(path: Path | None, clip: FrameSource, preview: bool) -> FrameSource | None:
+    if path is None:
+        return None
+    plate: FrameSource = open_source(path)
+    if preview:
+        plate = PreviewSource(plate)
+    info, wanted = plate.info, clip.info
+    if (info.width, info.height) != (wanted.width, wanted.height):
+        raise InputError(
+            f"--plate {path}",
+            got=f"{info.width} x {info.height}",
+            wanted=f"{wanted.width} x {wanted.height}, the clip's size",
+            do="Resize the plate to the clip.",
+        )
+    if info.frames not in (1, wanted.frames):
+        raise InputError(
+            f"--plate {path}",
+            got=f"{info.frames} frames",
+            wanted=f"one still, or {wanted.frames} frames as the clip has",
+            do="Trim the plate, or give one still.",
+        )
+    return plate
+
+
+def _padding(clip: FrameSource) -> int:
+    if not isinstance(clip, SequenceSource):
+        return 0
+    digits = re.search(r"(\d+)$", clip.files[0].stem)
+    return len(digits[1]) if digits else 0
+
+
+def _small(mask: np.ndarray) -> np.ndarray:
+    scale = min(1.0, ORDER_PX / max(mask.shape))
+    return cv2.resize(mask, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
