@@ -1,7 +1,7 @@
 """Render the demo clip: a toy robot and a beach ball cross on a wet town square under a panning camera.
 
-Everything is procedural and the same on every run: no downloads, fixed seeds, one pose per frame. It needs Blender's
-Python module, which Lamina itself does not ask for (Python 3.11, ``pip install bpy==4.2.0 av numpy``):
+Everything is procedural: no downloads, fixed seeds, one pose per frame. Runs differ only by the renderer's rounding.
+It needs Blender's Python module, which Lamina does not ask for (Python 3.11, ``pip install bpy==4.2.0 av numpy``):
 
     python examples/render_demo.py                                             # the whole clip, to examples/demo
     python examples/render_demo.py --frames 0 24 47 --samples 8 --out look     # a quick look at three frames
@@ -15,6 +15,7 @@ import math
 import tempfile
 import time
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -24,7 +25,7 @@ from toytown.materials import Shader
 from toytown.square import SEED, build_square
 
 WIDTH, HEIGHT, FPS, FRAMES = 640, 360, 24, 48
-H264 = {"crf": "8", "preset": "veryslow", "x264-params": "keyint=24"}
+H264 = {"crf": "13", "preset": "veryslow", "x264-params": "keyint=48:psy=0"}
 
 
 def build_camera() -> Pose:
@@ -104,11 +105,11 @@ def encode(pictures: list[Path], movie: Path) -> None:
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         context = stream.codec_context
         context.color_primaries = context.color_trc = context.colorspace = context.color_range = 1
-        for path in pictures:
+        for number, path in enumerate(pictures):
             with av.open(str(path)) as picture:
                 frame = next(picture.decode(video=0))
             frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
-            frame.pts = None
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
 

@@ -17,7 +17,6 @@ from lamina.levels import to_levels
 from lamina.masks.binary import grow
 from lamina.media.clip_info import ClipInfo
 from lamina.media.ffv1 import join_segments, read_ffv1, write_segment
-from lamina.media.landing import whole_file
 from lamina.media.stack import PLATE, LayerRecord, SourceRecord, StackManifest
 from lamina.motion.coordinates import resize_area
 from lamina.removal.frames import MASK_DOUBT, Nearby

@@ -1,7 +1,7 @@
 """A finished stack as files for editing and compositing programs."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal

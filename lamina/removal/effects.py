@@ -32,6 +32,8 @@ STRONG, WEAK = 1.0, 0.45
 """Hysteresis on evidence times persistence: a strong change counts, a weak one where it touches a strong one or the object."""
 REACH = 3.0
 """How far effects are looked for, in object sizes; a low sun's shadow is about twice as long as its object."""
+CLEAR = 0.4
+"""Evidence below which a place is cleared of suspicion, once the views it is held against are trusted."""
 DOUBT_FRAMES = 1.5
 """This many frames without evidence are added to every mean, so that one frame alone proves little."""
 CAP = 2.0
@@ -88,15 +90,30 @@ def reach_of(mask: UInt8[np.ndarray, "h w"], place: Place) -> Float32[np.ndarray
     return distance / np.float32(max(place.area_px**0.5, 0.04 * mask.shape[1]))
 
 
-def mark_suspects(small: Small, maps: Sequence[Float32[np.ndarray, "h w"]], places: Sequence[Place]) -> Small:
+def mark_suspects(
+    small: Small,
+    maps: Sequence[Float32[np.ndarray, "h w"]],
+    places: Sequence[Place],
+    cleared: Bool[np.ndarray, "h w"] | None = None,
+) -> Small:
     """The frame with every place marked that may hold an effect of any object: not to be trusted as background.
 
-    `maps` are the objects' persistences, in the order of the frame's masks.
+    `maps` are the objects' persistences, in the order of the frame's masks; `cleared` is where evidence of this very
+    frame, taken from trusted views, says that nothing is there.
     """
     found = np.zeros(small.free.shape, bool)
     for persistent, mask, place in zip(maps, small.masks, places, strict=True):
         found |= (cv2.GaussianBlur(persistent, (0, 0), 1.5) > SUSPECT) & (reach_of(mask, place) < REACH)
+    if cleared is not None:
+        found &= ~cleared
     return with_suspects(small, grow(found, 2))
+
+
+def clear_places(evidence: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Where a frame's evidence is known and, all around, well below what could be chance."""
+    known = evidence != UNKNOWN
+    around = cv2.dilate(np.where(known, evidence, 0).astype(np.uint8), np.ones((5, 5), np.uint8))
+    return known & (around < CLEAR * EVIDENCE_ONE)
 
 
 def attribute_effects(

@@ -33,7 +33,7 @@ def look_twice(scene: Scene, report: Report) -> None:
         scene,
         "second look",
         scene.second,
-        lambda small: scene.without_effects(scene.first, small),
+        scene.without_suspects,
         lambda *given: second(scene, *given),
         report,
     )

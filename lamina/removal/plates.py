@@ -83,11 +83,11 @@ class _Held:
     """Frames at hand for others to look at: all small ones near the window, and full-size ones at the stride."""
 
     def __init__(self, scene: Scene, start: int):
-        self._small = scene.nearby(start, lambda small: scene.without_effects(scene.second, small))
+        self._small = scene.nearby(start, scene.without_effects)
         first = max(0, start - REACH_FRAMES)
         pictures = (p if i % scene.stride == 0 else None for i, p in enumerate(scene.shot.clip.read(first), first))
         self._pictures: Nearby[np.ndarray | None] = Nearby(pictures, scene.shot.frames, REACH_FRAMES, first)
-        self._far = scene.far_away(lambda small: scene.without_effects(scene.second, small))
+        self._far = scene.far_away(scene.without_effects)
         self._far_pictures = {i: next(scene.shot.clip.read(i, i + 1)) for i in scene.distant}
 
     def advance(self, window: range) -> None:
@@ -116,7 +116,7 @@ def _target(
     scene: Scene, index: int, frame: np.ndarray, masks: list[np.ndarray], preserve: np.ndarray | None
 ) -> Target:
     sizes = scene.shot.sizes
-    small = scene.without_effects(scene.second, shrink_frame(index, frame, masks, sizes))
+    small = scene.without_effects(shrink_frame(index, frame, masks, sizes))
     maps = scene.persistences(scene.second, index)
     effects = attribute_effects(scene.second[index], maps, small.masks, scene.places(index))
     covered = small.masks.max(0) > 127

@@ -6,12 +6,12 @@ from functools import cached_property
 
 import numpy as np
 
-from lamina.removal.effects import Place, mark_suspects, persistence
+from lamina.removal.effects import Place, clear_places, mark_suspects, persistence
 from lamina.removal.frames import REACH_FRAMES, Nearby, Small, neighbours
 from lamina.removal.records import Alignments, FrameArrays
 from lamina.removal.shot import Shot
-from lamina.report import Report
 from lamina.removal.survey import Survey, load_survey, save_survey, survey
+from lamina.report import Report
 
 WINDOW_FRAMES = 16
 """Frames worked on together; also the grain at which a stopped run goes on."""
@@ -62,9 +62,19 @@ class Scene:
     def persistences(self, evidence: FrameArrays, frame: int) -> list[np.ndarray]:
         return [persistence(evidence, one, frame) for one in self.found.places]
 
-    def without_effects(self, evidence: FrameArrays, small: Small) -> Small:
-        """A frame whose likely effects are marked, so that no other frame takes them for background."""
-        return mark_suspects(small, self.persistences(evidence, small.index), self.places(small.index))
+    def without_suspects(self, small: Small) -> Small:
+        """A frame with all marked that may be an effect by the first look, for the second one.
+
+        A tripod's first look is a median over so many frames that it can clear places. A moving camera's is not: where
+        a shadow lingers in all views, nothing seems to be there.
+        """
+        cleared = clear_places(self.first[small.index]) if self.is_tripod else None
+        return mark_suspects(small, self.persistences(self.first, small.index), self.places(small.index), cleared)
+
+    def without_effects(self, small: Small) -> Small:
+        """A frame with all marked that is likely an effect by the second look, for the plate."""
+        maps = self.persistences(self.second, small.index)
+        return mark_suspects(small, maps, self.places(small.index), clear_places(self.second[small.index]))
 
     def nearby(self, start: int, prepare: Callable[[Small], Small]) -> Nearby[Small]:
         """Small copies around a moving window that begins at frame `start`."""

@@ -10,6 +10,7 @@ from lamina.media.clip_info import FrameSource
 from lamina.media.mask_source import MaskSource
 from lamina.removal.frames import Sizes, Small, shrink_frame
 
+
 @dataclass(frozen=True)
 class Shot:
     """A clip, its objects' masks, and where work files go."""

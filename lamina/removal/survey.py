@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lamina.media.landing import whole_file
-from lamina.motion.camera import MIN_POINTS, CameraPath, Step, camera_step, chain
+from lamina.motion.camera import CameraPath, Frame, camera_step, chain, displacement_px
 from lamina.removal.effects import Place, place_of
 from lamina.removal.frames import Small
 
@@ -23,22 +23,22 @@ class Survey:
 
 def survey(frames: Iterable[Small], report: Callable[[int], None]) -> Survey:
     """Look at all frames once, in order. `report` is told how many are done."""
-    steps: list[Step] = []
+    steps: list[np.ndarray] = []
     drift: list[float] = []
     places: list[dict[int, Place]] = []
     first = before = None
     for small in frames:
+        here = Frame(small.gray, small.gray_free)
         if first is None or before is None:
-            first, places = small, [{} for _ in small.masks]
+            first, places = here, [{} for _ in small.masks]
             drift.append(0.0)
         else:
-            steps.append(camera_step(before.gray, small.gray, before.gray_free, small.gray_free))
-            from_first = camera_step(first.gray, small.gray, first.gray_free, small.gray_free)
-            known = from_first.tracked >= MIN_POINTS
-            drift.append(from_first.shift_px if known else drift[-1] + steps[-1].shift_px)
+            steps.append(camera_step(before, here))
+            moved = displacement_px(first, here)
+            drift.append(np.nan if moved is None else moved)
         for k, mask in enumerate(small.masks):
             places[k][small.index] = place_of(mask)
-        before = small
+        before = here
         report(small.index + 1)
     return Survey(CameraPath(chain(steps), np.array(drift)), tuple(places))
 
