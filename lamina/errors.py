@@ -7,8 +7,8 @@ Library code raises them and never prints or exits; the command line turns one i
 class LaminaError(Exception):
     """Something outside the program is not as it must be: a file, a flag, a disk.
 
-    >>> print(LaminaError("mask 'dog'", got="40 frames", wanted="48, as many as the clip", do="Trim the clip or the mask."))
-    mask 'dog': got 40 frames, wanted 48, as many as the clip. Trim the clip or the mask.
+    >>> print(LaminaError("mask 'dog'", got="40 frames", wanted="48, as many as the clip", do="Trim the clip."))
+    mask 'dog': got 40 frames, wanted 48, as many as the clip. Trim the clip.
     """
 
     def __init__(self, what: str, *, got: str, wanted: str, do: str):

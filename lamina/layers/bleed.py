@@ -12,21 +12,26 @@ def fill(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
     The nearer a value the more it counts, at any distance, in time linear in the pixels. All zero when no weight is.
     """
-    scaled = np.concatenate([values * weight[..., None], weight[..., None]], -1).astype(np.float32)
-    return _fill_scaled(scaled)
+    weight = weight.astype(np.float32)
+    scaled = [plane.astype(np.float32, copy=False) * weight for plane in cv2.split(values)]
+    return cv2.merge(_fill_scaled(scaled, weight)).reshape(values.shape)
 
 
-def _fill_scaled(scaled: np.ndarray) -> np.ndarray:
-    weight = scaled[..., -1:]
-    value = scaled[..., :-1] / np.maximum(weight, TINY)
-    height, width = weight.shape[:2]
+def _fill_scaled(scaled: list[np.ndarray], weight: np.ndarray) -> list[np.ndarray]:
+    """One plane per channel, multiplied by the weight: planes are several times faster than pixels of few channels."""
+    known = np.maximum(weight, TINY)
+    height, width = weight.shape
     if min(height, width) <= SMALLEST_PX:
-        total = scaled.sum((0, 1), keepdims=True)
-        return np.where(weight > TINY, value, total[..., :-1] / np.maximum(total[..., -1:], TINY))
-    coarse = cv2.pyrDown(scaled)
+        total = np.maximum(weight.sum(), TINY)
+        return [np.where(weight > TINY, plane / known, plane.sum() / total) for plane in scaled]
+    coarse = cv2.pyrDown(weight)
     # A coarse pixel that holds any value is as good as one that is full of it: its own mean is the nearest there is.
-    gain = np.minimum(4.0, 1 / np.maximum(coarse[..., -1:], TINY))
-    below = cv2.resize(_fill_scaled(coarse * gain), (width, height), interpolation=cv2.INTER_LINEAR)
-    below = below.reshape(height, width, -1)
+    gain = np.minimum(np.float32(4), 1 / np.maximum(coarse, TINY))
+    below = _fill_scaled([cv2.pyrDown(plane) * gain for plane in scaled], coarse * gain)
     share = np.minimum(weight, 1)
-    return value * share + below * (1 - share)
+    rest = 1 - share
+    share /= known
+    for plane, coarse_plane in zip(scaled, below, strict=True):
+        plane *= share
+        plane += cv2.resize(coarse_plane, (width, height), interpolation=cv2.INTER_LINEAR) * rest
+    return scaled

@@ -18,7 +18,7 @@ from lamina.media.fingerprint import source_fingerprint
 from lamina.media.image_write import write_png
 from lamina.media.landing import whole_file
 from lamina.media.stack import SourceRecord, StackReader, run_record, write_manifest
-from lamina.media.work import claim, done, work_folder
+from lamina.media.work import claim, done, forget_bad_input, work_folder
 from lamina.removal.propagate import propagate
 from lamina.report import Report, no_report
 
@@ -67,12 +67,14 @@ def decompose(config: DecomposeConfig, report: Report = no_report) -> Path:
     source = _source_record(config, opened)
     run = run_record(source, config.engine, _settings(config, opened))
     out = Path(config.out)
-    if claim(out, run) == "complete":
+    state = claim(out, run)
+    if state == "complete":
+        done(out)  # nothing to remove unless the run was killed in its very last moment
         return out
     if opened.clip.info.frames == 1:
         warnings.warn("the clip has one frame: no other shows what is behind the objects, it is made up", stacklevel=2)
     shot = opened.shot(work_folder(out), os.cpu_count() or 1)
-    with _one_thread_per_frame():
+    with _one_thread_per_frame(), forget_bad_input(out, state):
         order = opened.order()
         write_plates(shot, ENGINES[config.engine], report)
         join_all(shot, out, ["plate"])

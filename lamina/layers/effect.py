@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lamina.layers.solve import room, total
+from lamina.layers.solve import total
 
 FLOOR = np.float32(0.3 / 255)  # rounding to 8 bit alone makes noise of this size
 CEILING = np.float32(4 / 255)  # above it, it is not noise but texture that we would erase
@@ -52,11 +52,6 @@ def doubt(room_left: np.ndarray, noise: float) -> np.ndarray:
     There codecs are off by a few levels that no eye sees, yet as a ratio it would be the largest in the picture.
     """
     return np.sqrt(np.float32(noise) ** 2 + (EXTREME * np.exp(-((room_left / EXTREME_ROOM) ** 2))) ** 2)
-
-
-def ratio(picture: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Share of the way from `below` to white (0..1) or to black (-1..0), per channel."""
-    return (picture - below) / room(picture, below)
 
 
 def apply_ratio(change: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ ORDER_FRAMES = 240
 ORDER_PX = 320
 
 
+@runtime_checkable
 class Given(Protocol):
     """What of the configuration is needed here."""
 
@@ -62,7 +63,8 @@ class Opened:
         if len(self.masks) == 1:
             return [self.masks[0].name]
         step = max(1, -(-self.clip.info.frames // ORDER_FRAMES))
-        return order_back_to_front({m.name: [_small(a) for i, a in enumerate(m.read()) if i % step == 0] for m in self.masks})
+        asked = {m.name: (a for i, a in enumerate(m.read()) if i % step == 0) for m in self.masks}
+        return order_back_to_front({name: [_small(a) for a in masks] for name, masks in asked.items()})
 
 
 def open_inputs(given: Given) -> Opened:
@@ -109,7 +111,9 @@ def _open_masks(given: Given, clip: FrameSource) -> list[MaskSource]:
 def _name_and_path(entry: str) -> tuple[str, str]:
     name, equals, path = entry.partition("=")
     if not equals or not name or not path:
-        raise InputError(f"--mask {entry}", got=repr(entry), wanted="NAME=PATH", do="Write for instance --mask dog=dog.mp4.")
+        raise InputError(
+            f"--mask {entry}", got=repr(entry), wanted="NAME=PATH", do="Write for instance --mask dog=dog.mp4."
+        )
     return name, path
 
 
@@ -117,8 +121,10 @@ def _frame_range(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     first, dash, last = text.partition("-")
-    if not (dash and first.isdigit() and last.isdigit() and int(first) <= int(last)):
-        raise InputError(f"--frames {text}", got=repr(text), wanted="A-B with A not after B", do="Write for instance 1001-1048.")
+    if not (dash and first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
+        raise InputError(
+            f"--frames {text}", got=repr(text), wanted="A-B with A not after B", do="Write for instance 1001-1048."
+        )
     return int(first), int(last)
 
 

@@ -52,9 +52,8 @@ def room(picture: np.ndarray, below: np.ndarray) -> np.ndarray:
 
     Values beyond 0..1, as EXR files hold, are their own limit.
     """
-    brighter = np.maximum(np.float32(1), picture) - below
-    darker = below - np.minimum(np.float32(0), picture)
-    return np.maximum(np.where(picture > below, brighter, darker), TINY)
+    limit = np.where(picture > below, np.maximum(np.float32(1), picture), np.minimum(np.float32(0), picture))
+    return np.maximum(np.abs(limit - below), TINY)
 
 
 def least_alpha(picture: np.ndarray, below: np.ndarray, slack: float | np.ndarray = 0.0) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from lamina.layers.bleed import fill
 from lamina.layers.complete import Hidden, complete
 from lamina.layers.edge import object_share, peel, zones
-from lamina.layers.effect import Moments, apply_ratio, denoise, doubt, gather, moments, noise_of, ratio
+from lamina.layers.effect import Moments, apply_ratio, denoise, doubt, gather, moments, noise_of
 from lamina.layers.overlap import Box, LayerInputs, Overlaps, find_overlaps, grow
 from lamina.layers.solo import Solo, solo
 from lamina.layers.solve import WHITE, SolveConfig, color_for, lay_over, least_alpha, peak, quantize_up, room, store
@@ -35,7 +35,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Effect:
-    """An object's solo with its effect measured: where it can be seen at all, its noise and its local moments."""
+    """An object's solo with its effect measured: where it can be seen at all, its noise, ratio and local moments."""
 
     solo: Solo
     hidden: Hidden | None
@@ -43,6 +43,7 @@ class Effect:
     noise: float
     doubt: np.ndarray
     weight: np.ndarray
+    room: np.ndarray
     change: np.ndarray
     moments: Moments
 
@@ -98,13 +99,12 @@ def _measure(overlaps: Overlaps, name: str, t: int, behind: list[Piece | None], 
         return None
     seen = (one.influence > 0) & ~one.hidden & ~grow(one.mask, overlaps.edge_px)
     noise = noise_of(one.picture - one.below, seen)
-    change = ratio(one.picture, one.below)
     space = room(one.picture, one.below)
+    change = (one.picture - one.below) / space
     unsure = doubt(space, noise)
     weight = (space / unsure) ** 2 * seen[..., None]
-    return Effect(
-        one, hidden, seen, noise, unsure, weight, change, moments(change, weight, config.smooth_px, (one.y, one.x))
-    )
+    local = moments(change, weight, config.smooth_px, (one.y, one.x))
+    return Effect(one, hidden, seen, noise, unsure, weight, space, change, local)
 
 
 def _solve_piece(effect: Effect, near: list[Moments], dtype: np.dtype, edge_px: int, config: SolveConfig) -> Piece:
@@ -146,11 +146,10 @@ def _calm_change(effect: Effect, near: list[Moments], config: SolveConfig) -> tu
     calm = (
         effect.change if config.smooth_px == 0 else denoise(effect.change, effect.weight, gather(effect.moments, near))
     )
-    space = room(one.picture, one.below)
     slack = np.float32(config.noise_sigmas) * effect.doubt * (2 - one.influence[..., None])
     weak = np.float32(config.noise_sigmas) * effect.doubt * (1 - one.influence[..., None])
-    calm = np.sign(calm) * np.maximum(np.abs(calm) - weak / space, 0)
-    calm = calm * (peak(np.abs(calm) * space) > UNSEEN * effect.noise)[..., None]
+    calm = np.sign(calm) * np.maximum(np.abs(calm) - weak / effect.room, 0)
+    calm = calm * (peak(np.abs(calm) * effect.room) > UNSEEN * effect.noise)[..., None]
     continued = fill(calm, effect.seen.astype(np.float32))
     elsewhere = np.where(one.hidden[..., None], effect.change, continued * (one.influence > 0)[..., None])
     return np.where(effect.seen[..., None], calm, elsewhere), slack

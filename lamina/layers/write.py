@@ -74,7 +74,8 @@ def write_layers(shot: Shot, out: Path, order: list[str], config: SolveConfig, r
                 solved = {name: [layer for piece in pieces for layer in piece[name]] for name in names}
                 _write_window(shot, window, names, solved)
                 frames = held[inside[0] : len(held) - inside[1]]
-                figures.write(window.start, list(pool.map(lambda item: _measure(*item), _stacks(frames, solved, order))))
+                measured = pool.map(lambda item: _measure(*item), _stacks(frames, solved, order))
+                figures.write(window.start, list(measured))
                 report("layers", window.stop, shot.frames)
     return _summary(np.stack([figures[t] for t in range(shot.frames)]), order)
 
@@ -85,16 +86,26 @@ def join_all(shot: Shot, out: Path, names: Sequence[str]) -> None:
     for name in names:
         target = out / (PLATE if name == "plate" else f"layers/{name}.mkv")
         if not target.exists():
-            join_segments([_segment(shot, name, w.start) for w in windows(shot.frames)], target, info.pts, info.time_base)
+            parts = [_segment(shot, name, w.start) for w in windows(shot.frames)]
+            join_segments(parts, target, info.pts, info.time_base)
 
 
 def manifest_of(
     info: ClipInfo, source: SourceRecord, engine: str, config: dict, order: list[str], figures: dict[str, dict]
 ) -> StackManifest:
     """What stack.json says of a run."""
-    layers = tuple(LayerRecord(name, f"layers/{name}.mkv", figures[name]) for name in order)
     return StackManifest(
-        source, info.width, info.height, info.dtype, info.pts, info.time_base, info.color, engine, config, layers, figures[""]
+        source=source,
+        width=info.width,
+        height=info.height,
+        dtype=info.dtype,
+        pts=info.pts,
+        time_base=info.time_base,
+        color=info.color,
+        engine=engine,
+        config=config,
+        layers=tuple(LayerRecord(name, f"layers/{name}.mkv", figures[name]) for name in order),
+        figures=figures[""],
     )
 
 
@@ -114,7 +125,7 @@ def _items(shot: Shot, out: Path, first: int) -> Iterator[Item]:
 
 
 def _influence(
-    masks: Sequence[UInt8[np.ndarray, "h w"]], effects: UInt8[np.ndarray, "k d w"], size: tuple[int, int]
+    masks: Sequence[UInt8[np.ndarray, "h w"]], effects: UInt8[np.ndarray, "k d v"], size: tuple[int, int]
 ) -> list[UInt8[np.ndarray, "h w"]]:
     """Per object at source size: everywhere it may have changed the picture."""
     margin = 2 * size[0] * MASK_DOUBT + edge_radius(size[1], SolveConfig()) + 2

@@ -3,10 +3,11 @@
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from lamina.errors import LaminaError, OutputError
+from lamina.errors import InputError, LaminaError, MediaError, OutputError
 from lamina.media.landing import whole_file
 from lamina.media.stack import read_manifest, to_json
 
@@ -47,6 +48,22 @@ def claim(out: Path, run: Mapping[str, Any]) -> Claim:
 def done(out: Path) -> None:
     """Remove the work files. To be called after stack.json is written."""
     shutil.rmtree(work_folder(out), ignore_errors=True)
+
+
+@contextmanager
+def forget_bad_input(out: Path, state: Claim) -> Iterator[None]:
+    """Leave nothing of a new run whose input proves to be unusable only when it is read.
+
+    A full disk or a stop is another matter: then the work is kept, and the run goes on later.
+    """
+    try:
+        yield
+    except (InputError, MediaError):
+        if state == "new":
+            done(out)
+            with suppress(OSError):  # not empty: the plate is done, and shows how far the run came
+                Path(out).rmdir()
+        raise
 
 
 def _finished_run(out: Path) -> Mapping[str, Any]:

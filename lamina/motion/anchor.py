@@ -36,6 +36,8 @@ class Look:
     rgb: Float32[np.ndarray, "h w 3"]
     spread: Float32[np.ndarray, "h w"]
     """How much honest views differ there (levels 0..1): noise, moving water and leaves, misalignment."""
+    unrest: Float32[np.ndarray, "h w"]
+    """The spread on the noisier side of the median: well above `spread` where something passed through many views."""
     trusted: Bool[np.ndarray, "h w"]
     """Where at least one trusted view shows it."""
     seen: Bool[np.ndarray, "h w"]
@@ -44,12 +46,15 @@ class Look:
 
 def masked_quantiles(
     samples: Float32[np.ndarray, "h w 3 n"],
-) -> tuple[Float32[np.ndarray, "h w 3"], Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
-    """Median per channel over the last axis, spread of the middle half, and where there was any sample.
+) -> tuple[
+    Float32[np.ndarray, "h w 3"], Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]
+]:
+    """Median per channel over the last axis, spread of either side of it, and where there was any sample.
 
-    Missing samples are infinite. The lower of two middle ones is taken: a value that was really seen. The spread is that
-    of the quieter side of the median: twice the distance to the nearer quartile over 1.35, which for noise is the
-    standard deviation, and stays so while a shadow or a highlight passes through some of the samples. Greatest channel.
+    Missing samples are infinite. The lower of two middle ones is taken: a value that was really seen. The spread
+    is twice the distance from the median to a quartile over 1.35, which for noise is the standard deviation: first that
+    of the quieter side, which stays so while a shadow passes through some of the samples, then that of the other side.
+    Greatest channel.
     """
     count = np.isfinite(samples[..., 0, :]).sum(-1)
     ordered = np.sort(samples, axis=-1)
@@ -61,19 +66,21 @@ def masked_quantiles(
     seen = count > 0
     low, middle, high = (np.where(seen[..., None], at(share), 0) for share in (0.25, 0.5, 0.75))
     quiet = np.minimum(high - middle, middle - low).max(-1)
-    return middle, quiet * np.float32(2 / 1.35), seen
+    loud = np.maximum(high - middle, middle - low).max(-1)
+    return middle, quiet * np.float32(2 / 1.35), loud * np.float32(2 / 1.35), seen
 
 
 def nearest_median(views: Sequence[View], most: int) -> "Look":
     """`masked_quantiles` of the `most` nearest views of every pixel; doubtful views only where there is no other."""
-    middle, spread, trusted = masked_quantiles(_nearest(views, most, [v.trust == TRUSTED for v in views]))
+    middle, spread, unrest, trusted = masked_quantiles(_nearest(views, most, [v.trust == TRUSTED for v in views]))
     doubtful = [~trusted & (v.trust > 0) for v in views]
     if not any(d.any() for d in doubtful):
-        return Look(middle, spread, trusted, trusted)
-    other, other_spread, other_seen = masked_quantiles(_nearest(views, most, doubtful))
+        return Look(middle, spread, unrest, trusted, trusted)
+    other, other_spread, other_unrest, other_seen = masked_quantiles(_nearest(views, most, doubtful))
     return Look(
         np.where(trusted[..., None], middle, other),
         np.where(trusted, spread, other_spread),
+        np.where(trusted, unrest, other_unrest),
         trusted,
         trusted | other_seen,
     )

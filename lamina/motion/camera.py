@@ -1,6 +1,7 @@
 """Global motion: one homography per frame step, chained over the clip, and whether the camera moves at all."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ TRIPOD_PX = 0.5
 Compression and auto exposure alone move the fit by up to 0.3 px on real clips; hand-held cameras drift by pixels."""
 MIN_POINTS = 24
 HOME_PX = 0.3
+GRID = 6, 4
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,29 @@ class CameraPath:
         return homography / homography[2, 2]
 
 
-def corners(gray: UInt8[np.ndarray, "h w"], free: UInt8[np.ndarray, "h w"], most: int) -> np.ndarray:
-    """Up to `most` well-textured points (n, 2) where `free` is not zero, spread over the picture."""
+def corners(
+    gray: UInt8[np.ndarray, "h w"], free: UInt8[np.ndarray, "h w"], most: int
+) -> Float32[np.ndarray, "n 2"]:
+    """Up to about `most` well-textured points where `free` is not zero.
+
+    Two thirds are the picture's best; for the others each cell of a grid gives its own best, so that a bare floor is not
+    forgotten for the sake of a brick wall.
+    """
+    height, width = gray.shape
     spacing = max(3.0, (gray.size / most) ** 0.5 * 0.4)
-    points = cv2.goodFeaturesToTrack(gray, most, 0.002, spacing, mask=free)
+    found = [_best(gray, free, 2 * most // 3, 0.002, spacing)]
+    for top, bottom in pairwise(np.linspace(0, height, GRID[1] + 1).astype(int)):
+        for left, right in pairwise(np.linspace(0, width, GRID[0] + 1).astype(int)):
+            cell = slice(top, bottom), slice(left, right)
+            own = _best(gray[cell], free[cell], most // 3 // (GRID[0] * GRID[1]), 0.02, 2 * spacing)
+            found.append(own + np.array([left, top], np.float32))
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def _best(gray: np.ndarray, free: np.ndarray, most: int, quality: float, spacing: float) -> Float32[np.ndarray, "n 2"]:
+    if min(gray.shape) < 8 or not free.any():
+        return np.empty((0, 2), np.float32)
+    points = cv2.goodFeaturesToTrack(gray, most, quality, spacing, mask=free)
     return np.empty((0, 2), np.float32) if points is None else points.reshape(-1, 2)
 
 

@@ -6,7 +6,7 @@ what lies behind an object: there the target itself has no say, and the frames t
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Float64, UInt8
 
 from lamina.motion.coordinates import homography_in_pixels
 from lamina.motion.relief import Relief, spread_relief
@@ -21,6 +21,11 @@ UNSEEN_COST = 30.0
 PRIOR_COST = 0.8
 """Cost in levels of leaving the interpolated relief by the tracked points' whole range."""
 
+OFF_PLANE_COST = 2.5
+"""Cost in levels of lying on none of the scene's large planes."""
+MOST_PLANES, PLANE_SHARE = 3, 0.12
+PLANE_PX, PLANE_WIDTH_PX = 0.35, 416
+
 View = tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]
 """A small picture and where its background is free to see (0 or 255)."""
 
@@ -28,24 +33,65 @@ View = tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]
 def sweep_relief(relief: Relief, target: View, others: dict[int, View]) -> Float32[np.ndarray, "h w"]:
     """Choose the relief of every pixel of the (small) target picture. Zero where the relief is planar.
 
-    The cost of a candidate is the spread of the frames' colours, averaged over a small window, plus a mild preference
-    for the relief interpolated from tracked points; ties in flat regions are therefore decided by the surroundings.
+    Candidates are the large planes that the tracked points lie on, and fronto-parallel ones at all depths. The cost of a
+    candidate is the spread of the frames' colours, averaged over a small window; fronto-parallel ones pay a little for
+    not being a plane of the scene, and for leaving the relief interpolated from the points. So flat regions and the
+    unseen parts of a plane follow the plane.
     """
     height, width = target[1].shape
     if relief.is_planar:
         return np.zeros((height, width), np.float32)
+    x = ((2 * np.arange(width) + 1 - width) / width).astype(np.float32)[None, :]
+    y = ((2 * np.arange(height) + 1 - height) / width).astype(np.float32)[:, None]
+    planes = scene_planes(relief)
     expected = spread_relief(relief.points, relief.values, (width, height))
     low, high = np.quantile(relief.values, [0.01, 0.99])
     reach = max(float(high - low), 1e-3)
-    labels = np.linspace(low - BEYOND * reach, high + BEYOND * reach, LABELS).astype(np.float32)
-    cost = np.stack(
-        [_disagreement(relief, float(v), target, others) + PRIOR_COST / reach * np.abs(v - expected) for v in labels]
-    )
-    return cv2.medianBlur(_lowest(cost, labels), 5)
+    levels = np.linspace(low - BEYOND * reach, high + BEYOND * reach, LABELS).astype(np.float32)
+    steps = [
+        _disagreement(relief, np.array([0, 0, v]), target, others) + PRIOR_COST / reach * np.abs(v - expected)
+        for v in levels
+    ]
+    chosen, cost = _lowest(np.stack(steps), levels)
+    chosen, cost = cv2.medianBlur(chosen, 5), cost + OFF_PLANE_COST
+    for plane in planes:
+        on_plane = _disagreement(relief, plane, target, others)
+        better = on_plane < cost
+        chosen = np.where(better, np.float32(plane[0]) * x + np.float32(plane[1]) * y + np.float32(plane[2]), chosen)
+        cost = np.where(better, on_plane, cost)
+    return cv2.medianBlur(chosen.astype(np.float32), 5)
 
 
-def _disagreement(relief: Relief, value: float, target: View, others: dict[int, View]) -> Float32[np.ndarray, "h w"]:
-    """Spread of colours (levels) among the frames when the whole picture has one relief."""
+def scene_planes(relief: Relief) -> list[Float64[np.ndarray, " 3"]]:
+    """The large planes the tracked points lie on, largest first, as (a, b, c): relief = a x + b y + c.
+
+    A plane of the scene is a plane in projective relief too, whatever the unknown calibration. Sequential RANSAC with a
+    fixed seed; points count as on it within about a third of a pixel in the frame that sees most parallax.
+    """
+    random = np.random.default_rng(0)
+    scene = np.hstack([relief.points, np.ones((len(relief.points), 1))])
+    tolerance = PLANE_PX * 2 / PLANE_WIDTH_PX / max(float(np.abs(relief.cameras[:, :2, 3]).max()), 1e-6)
+    left, values, planes = scene, relief.values, []
+    while len(planes) < MOST_PLANES and len(left) >= PLANE_SHARE * len(scene) and len(left) >= 12:
+        picks = random.integers(0, len(left), (300, 3))
+        corners = left[picks]
+        usable = np.abs(np.linalg.det(corners)) > 1e-3
+        if not usable.any():
+            break
+        tried = np.linalg.solve(corners[usable], values[picks[usable]][..., None])[..., 0]
+        inside = np.abs(left @ tried.T - values[:, None]) < tolerance
+        best = inside[:, inside.sum(0).argmax()]
+        if best.sum() < max(12, PLANE_SHARE * len(scene)):
+            break
+        planes.append(np.linalg.lstsq(left[best], values[best], rcond=None)[0])
+        left, values = left[~best], values[~best]
+    return planes
+
+
+def _disagreement(
+    relief: Relief, plane: Float64[np.ndarray, " 3"], target: View, others: dict[int, View]
+) -> Float32[np.ndarray, "h w"]:
+    """Spread of colours (levels) among the frames when the whole picture lies on one plane of the relief."""
     rgb, free = target
     height, width = free.shape
     count = (free > 0).astype(np.float32)
@@ -53,8 +99,8 @@ def _disagreement(relief: Relief, value: float, target: View, others: dict[int, 
     cv2.accumulate(rgb, total, mask=free)
     cv2.accumulateSquare(rgb, squares, mask=free)
     for frame, camera in zip(relief.frames, relief.cameras, strict=True):
-        plane = camera[:, :3] + value * np.outer(camera[:, 3], (0, 0, 1))
-        matrix = homography_in_pixels(plane, (width, height), (width, height))
+        homography = camera[:, :3] + np.outer(camera[:, 3], plane)
+        matrix = homography_in_pixels(homography, (width, height), (width, height))
         other_rgb, other_free = others[frame]
         flags = cv2.WARP_INVERSE_MAP
         seen = cv2.warpPerspective(other_free, matrix, (width, height), flags=flags | cv2.INTER_NEAREST)
@@ -68,11 +114,13 @@ def _disagreement(relief: Relief, value: float, target: View, others: dict[int, 
     return np.where(votes > 0.3, np.sqrt(spread / np.maximum(votes, 0.3)), np.float32(UNSEEN_COST))
 
 
-def _lowest(cost: Float32[np.ndarray, "n h w"], labels: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, "h w"]:
-    """The label of least cost, refined between labels by a parabola."""
+def _lowest(
+    cost: Float32[np.ndarray, "n h w"], labels: Float32[np.ndarray, " n"]
+) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
+    """The label of least cost, refined between labels by a parabola, and that cost."""
     best = cost.argmin(0).clip(1, len(labels) - 2)
     rows, columns = np.indices(best.shape)
     before, at, after = (cost[best + k, rows, columns] for k in (-1, 0, 1))
     bend = before - 2 * at + after
     offset = np.where(bend > 1e-4, (before - after) / np.maximum(2 * bend, 1e-4), 0).clip(-0.5, 0.5)
-    return (labels[best] + offset * (labels[1] - labels[0])).astype(np.float32)
+    return (labels[best] + offset * (labels[1] - labels[0])).astype(np.float32), at

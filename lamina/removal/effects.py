@@ -6,7 +6,7 @@ not. So evidence is averaged over neighbouring frames in coordinates that move a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from lamina.removal.evidence import EVIDENCE_ONE, UNKNOWN
 from lamina.removal.frames import Small, with_suspects
 
 
+@runtime_checkable
 class EvidenceFrames(Protocol):
     """Evidence by frame number, such as a dict or a file."""
 
@@ -28,15 +29,21 @@ HALO_FRAMES = 16
 HALO_STEP = 2
 SUSPECT = 0.3
 """Persistence from which a place is no longer trusted to show background in any frame."""
-STRONG, WEAK = 1.0, 0.45
+STRONG, WEAK = 1.0, 0.5
 """Hysteresis on evidence times persistence: a strong change counts, a weak one where it touches a strong one or the object."""
+LASTING = 0.6
+"""Persistence below which a change is not the object's, however strong it is."""
+BLIND = 0.6
+"""How much persistence counts where the frame itself has nothing to say."""
 REACH = 3.0
 """How far effects are looked for, in object sizes; a low sun's shadow is about twice as long as its object."""
+DETACHED_REACH = 1.5
+"""The same for an effect that nowhere touches its object: a jumper's shadow, a reflection beyond the shore."""
 CLEAR = 0.4
 """Evidence below which a place is cleared of suspicion, once the views it is held against are trusted."""
 DOUBT_FRAMES = 1.5
 """This many frames without evidence are added to every mean, so that one frame alone proves little."""
-CAP = 2.0
+CAP = 1.5
 """Evidence above this many thresholds adds nothing: one frame's glare must not speak for the others."""
 
 
@@ -56,7 +63,7 @@ def place_of(mask: UInt8[np.ndarray, "h w"]) -> Place:
     moments = cv2.moments(mask)
     area = moments["m00"] / 255
     if area < 1:
-        return Place(0, 0, 0, False)
+        return Place(0.0, 0.0, 0.0, False)
     border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
     return Place(moments["m10"] / moments["m00"], moments["m01"] / moments["m00"], area, bool((border > 127).any()))
 
@@ -137,14 +144,17 @@ def attribute_effects(
     regions = np.zeros(masks.shape, bool)
     for k, (claim, reach) in enumerate(zip(claims, reaches, strict=True)):
         mine = (claim >= best) & (reach < REACH) & ~covered
-        found = np.where(evidence == UNKNOWN, maps[k], np.sqrt(strength * maps[k]))
-        regions[k] = _hysteresis(found * mine, masks[k] > 127)
+        lasting = maps[k] * (maps[k] > LASTING)
+        found = np.where(evidence == UNKNOWN, BLIND * lasting, np.sqrt(strength * lasting))
+        regions[k] = _hysteresis(found * mine, masks[k] > 127, reach)
     return regions
 
 
-def _hysteresis(score: Float32[np.ndarray, "h w"], outline: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+def _hysteresis(
+    score: Float32[np.ndarray, "h w"], outline: Bool[np.ndarray, "h w"], reach: Float32[np.ndarray, "h w"]
+) -> Bool[np.ndarray, "h w"]:
     weak = score > WEAK
-    seeds = (score > STRONG) | (weak & (grow(outline, 3) > 0))
+    seeds = ((score > STRONG) & (reach < DETACHED_REACH)) | (weak & (grow(outline, 3) > 0))
     _, labels = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)
     wanted = np.zeros(labels.max() + 1, bool)
     wanted[labels[seeds]] = True

@@ -74,7 +74,7 @@ def shrink_frame(index: int, frame: np.ndarray, masks: Sequence[UInt8[np.ndarray
     return Small(index, gray, free[0], detect, free[1], sweep, free[2], small_masks)
 
 
-def _free_at(covered: UInt8[np.ndarray, "h w"], size: tuple[int, int]) -> UInt8[np.ndarray, "h w"]:
+def _free_at(covered: UInt8[np.ndarray, "h w"], size: tuple[int, int]) -> UInt8[np.ndarray, "g v"]:
     """Free only where nothing covered touches the pixel."""
     return np.where(resize_area(np.where(covered > 0, 255, 0).astype(np.uint8), size) > 0, 0, 255).astype(np.uint8)
 

@@ -52,7 +52,9 @@ def _look(
             nearby.advance(window.start, window.stop)
             held = far | nearby.held
             targets = [held[t] for t in window]
-            kept.write(window.start, list(pool.map(evidence, targets, looker(held, targets, pool))))
+            looks = looker(held, targets, pool)
+            still = scene.is_tripod or scene.shot.plate is not None
+            kept.write(window.start, list(pool.map(lambda pair: evidence(*pair, still), zip(targets, looks, strict=True))))
             report(stage, window.stop, scene.shot.frames)
 
 
@@ -113,7 +115,7 @@ def given_look(scene: Scene, target: Small) -> Look:
     plate = to_levels(resize_area(given_plate(scene, target.index), scene.shot.sizes.detect)).clip(0, 1)
     everywhere = np.ones(target.free.shape, bool)
     noise = np.full(target.free.shape, 1 / 255, np.float32)
-    return look_through_time(target, Look(plate, noise, everywhere, everywhere))
+    return look_through_time(target, Look(plate, noise, noise, everywhere, everywhere))
 
 
 def given_plate(scene: Scene, frame: int) -> np.ndarray:

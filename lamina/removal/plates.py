@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -54,10 +54,12 @@ class Target:
     small: Small
     mask: UInt8[np.ndarray, "h w"]
     """All objects, source size."""
-    effects: Bool[np.ndarray, "k d w"]
+    effects: Bool[np.ndarray, "k d v"]
+    preserve: UInt8[np.ndarray, "h w"] | None
+    """What must stay as it is outside the objects, source size."""
 
     @property
-    def changed(self) -> Bool[np.ndarray, "d w"]:
+    def changed(self) -> Bool[np.ndarray, "d v"]:
         """Where objects are or may have changed the picture, with the doubt about the masks' edges."""
         return self.effects.any(0) | (self.small.free == 0)
 
@@ -122,7 +124,7 @@ def _target(
     covered = small.masks.max(0) > 127
     kept = np.zeros_like(covered) if preserve is None else resize_area(preserve, sizes.detect) > 127
     trimask = make_trimask(covered, np.zeros_like(covered), kept)
-    return Target(frame, small, np.max(masks, axis=0), effects & (trimask == UNKNOWN))
+    return Target(frame, small, np.max(masks, axis=0), effects & (trimask == UNKNOWN), preserve)
 
 
 def _moving_plates(scene: Scene, held: _Held, targets: Sequence[Target], pool: ThreadPoolExecutor) -> list[np.ndarray]:
@@ -162,7 +164,7 @@ def _tripod_plates(scene: Scene, held: _Held, targets: Sequence[Target], pool: T
             tone = tone_between(look.rgb, target.small.rgb, look.trusted & (target.small.free == 255))
             looks.append(look_through_time(target.small, look))
             backdrops.append(apply_tone(backdrop.rgb, tone))
-        look = Look(looks[0].rgb * (1 - share) + looks[1].rgb * share, looks[0].spread, looks[0].trusted, looks[0].seen)
+        look = replace(looks[0], rgb=looks[0].rgb * (1 - share) + looks[1].rgb * share)
         return _finish(target, look, Backdrop(box, backdrops[0] * (1 - share) + backdrops[1] * share))
 
     return list(pool.map(one, targets))
@@ -208,6 +210,8 @@ def _lay(target: Target, backdrop: Backdrop) -> np.ndarray:
     left, top, right, bottom = backdrop.box
     region = cv2.GaussianBlur(grow(target.effects.any(0), 2).astype(np.float32), (0, 0), 1.0)
     effect: Float32[np.ndarray, "h w"] = at_source(region, backdrop.box, source)
-    own = to_levels(target.frame[top:bottom, left:right])
-    weight = change_weight(own, backdrop.rgb, target.mask[top:bottom, left:right], effect, source[0])
+    own, mask = to_levels(target.frame[top:bottom, left:right]), target.mask[top:bottom, left:right]
+    weight = change_weight(own, backdrop.rgb, mask, effect, source[0])
+    if target.preserve is not None:
+        weight[(target.preserve[top:bottom, left:right] > 127) & (mask <= 20)] = 0
     return lay_in(target.frame, backdrop, weight)

@@ -100,7 +100,8 @@ def relight(
     known = effect & look.trusted & (target.free > 0)
     if not unseen.any() or known.sum() < 30:
         return None
-    ratio = np.log((look.rgb + 0.02) / (target.rgb + 0.02)).clip(-RELIGHT_LIMIT, RELIGHT_LIMIT)
+    lit = np.maximum(look.rgb, 0)  # what was resampled sharply may be a little below black
+    ratio = np.log((lit + 0.02) / (target.rgb + 0.02)).clip(-RELIGHT_LIMIT, RELIGHT_LIMIT)
     factor = push_pull(np.where(known[..., None], ratio, 0), known.astype(np.float32))
     inside = cv2.GaussianBlur(effect.astype(np.float32), (0, 0), 1.5)
     return factor * inside[..., None], cv2.GaussianBlur(unseen.astype(np.float32), (0, 0), 1.0)

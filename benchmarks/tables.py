@@ -1,0 +1,202 @@
+"""Markdown tables of what was measured, put between markers in docs/results.md.
+
+    python -m benchmarks.tables
+
+renders all of them again from results/*.json and bars.json, for instance after a bar has changed.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+PAGE = HERE.parent / "docs" / "results.md"
+
+SCORES = ("plate", "plate_mask", "plate_effect", "plate_rest", "plate_ssim", "flicker")
+LAYER_SCORES = ("solo", "solo_effect", "leak", "recompose")
+DIGITS = {"plate_ssim": 4, "leak": 4, "flicker": 2}
+Entry = Mapping[str, Any]
+
+
+def update_results(section: str) -> str:
+    """Render one section ("quality", "speed" or "memory"), replace it in docs/results.md and return it."""
+    file = RESULTS / f"{section}.json"
+    text = SECTIONS[section](json.loads(file.read_text())) if file.exists() else "Not measured yet."
+    begin, end = f"<!-- {section}: generated -->", f"<!-- {section}: end -->"
+    page = PAGE.read_text()
+    between = re.compile(re.escape(begin) + ".*" + re.escape(end), re.DOTALL)
+    if not between.search(page):
+        raise SystemExit(f"{PAGE.name} has no markers for {section!r}: {begin} ... {end}")
+    PAGE.write_text(between.sub(lambda _: f"{begin}\n\n{text}\n\n{end}", page))
+    return text
+
+
+def _bars() -> dict[str, Any]:
+    return json.loads((HERE / "bars.json").read_text())
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def judged(value: float | None, digits: int, bar: Mapping[str, float] | None) -> str:
+    """A figure with its bar; a missed one is bold.
+
+    >>> judged(44.96, 1, {"min": 45})
+    '**45.0 (>= 45 missed)**'
+    """
+    if value is None:
+        return "-"
+    text = f"{value:.{digits}f}"
+    if not bar:
+        return text
+    (kind, limit), sign = next(iter(bar.items())), {"min": ">=", "max": "<="}
+    met = value >= limit if kind == "min" else value <= limit
+    told = f"{text} ({sign[kind]} {limit} {'met' if met else 'missed'})"
+    return told if met else f"**{told}**"
+
+
+# quality
+
+
+def _quality(data: Entry) -> str:
+    scenes = data["scenes"]
+    groups = [
+        ("Rendered scenes, with truth", [s for s in scenes if s["kind"] == "rendered"], _scored),
+        ("Real clips with truth", [s for s in scenes if s["kind"] == "real" and s["has_truth"]], _scored),
+        ("Real clips without truth", [s for s in scenes if s["kind"] == "real" and not s["has_truth"]], _unscored),
+    ]
+    parts = [_tally(scenes), _origin(scenes)]
+    parts += [f"### {title}\n\n{table(group)}" for title, group, table in groups if group]
+    return "\n\n".join(parts)
+
+
+def _tally(scenes: Sequence[Entry]) -> str:
+    """How many bars are met, and which are not."""
+    missed, count = [], 0
+    for scene in scenes:
+        for name, bar in bars_of(scene).items():
+            value = scene.get("scores", {}).get(name)
+            count += 1
+            if value is None or "missed" in judged(value, 4, bar):
+                missed.append(f"{scene['scene']} {name}")
+    told = f"{count - len(missed)} of {count} bars met."
+    return told if not missed else f"{told} Missed: {', '.join(missed)}."
+
+
+def bars_of(scene: Entry) -> dict[str, Mapping[str, float]]:
+    """The bars of a scene's scores: its own, and those of every rendered scene."""
+    bars = _bars()
+    general = bars["every_rendered_scene"] if scene["kind"] == "rendered" else {}
+    return {**general, **bars["quality"].get(scene["scene"], {})}
+
+
+def _scored(scenes: Sequence[Entry]) -> str:
+    head = ["scene", *SCORES]
+    plates = _table(head, [[s["scene"], *_cells(s, SCORES)] for s in scenes])
+    others = [[s["scene"], *_cells(s, LAYER_SCORES), _score(s, "input"), _score(s, "input_effect")] for s in scenes]
+    heads = ["scene", *LAYER_SCORES, "input", "input_effect", "frames", "size", "objects", "s/frame"]
+    return plates + "\n\n" + _table(heads, [row + _extent(s) for row, s in zip(others, scenes, strict=True)])
+
+
+def _cells(scene: Entry, names: Sequence[str]) -> list[str]:
+    if "error" in scene:
+        return [f"failed: {scene['error']}"] + ["-"] * (len(names) - 1)
+    bars = bars_of(scene)
+    return [judged(scene["scores"].get(n), DIGITS.get(n, 1), bars.get(n)) for n in names]
+
+
+def _score(scene: Entry, name: str) -> str:
+    return judged(scene.get("scores", {}).get(name), 1, None)
+
+
+def _unscored(scenes: Sequence[Entry]) -> str:
+    rows = [[s["scene"], s.get("error") or judged(s["recompose_own"], 1, None), *_extent(s)] for s in scenes]
+    return _table(["clip", "recompose dB", "frames", "size", "objects", "s/frame"], rows)
+
+
+def _extent(scene: Entry) -> list[str]:
+    pace = judged(scene.get("seconds_per_frame"), 2, None)
+    return [str(scene.get("frames", "-")), scene.get("size", "-"), str(scene["objects"]), pace]
+
+
+# speed
+
+
+def _speed(data: Entry) -> str:
+    limits = _bars()["speed"]["seconds_per_frame"]
+    rows = []
+    for run in data["runs"]:
+        single = run["objects"] == 1
+        bar = {"max": limits[run["size"]]} if single and run["size"] in limits else None
+        stages = ", ".join(f"{name} {seconds / run['frames']:.3f}" for name, seconds in run["stages_s"].items())
+        pace = judged(run["seconds_per_frame"], 3, bar)
+        figures = [pace, _further(run, data["runs"]), f"{run['cpu_s_per_frame']:.3f}", f"{run['peak_mb'] / 1000:.2f}"]
+        rows.append([run["size"], run["camera"], str(run["objects"]), *figures, stages])
+    head = ["size", "camera", "objects", "s/frame", "each further object", "CPU s/frame", "peak GB"]
+    said = (
+        f"Wall time of the whole command, less {data['startup_s']:.1f} s of start-up (interpreter, imports) that a run "
+        "of any length takes once; the stages are wall time per frame, start-up within `open`."
+    )
+    return "\n\n".join([_origin([data]), said, _table([*head, "of that, per stage"], rows)])
+
+
+def _further(run: Entry, runs: Sequence[Entry]) -> str:
+    """By how much each object beyond the first lengthens the run."""
+    alone = [r for r in runs if r["objects"] == 1 and (r["size"], r["camera"]) == (run["size"], run["camera"])]
+    if run["objects"] == 1 or not alone:
+        return "-"
+    share = (run["seconds_per_frame"] / alone[0]["seconds_per_frame"] - 1) / (run["objects"] - 1)
+    limit = _bars()["speed"]["further_object_share"]
+    told = f"{share:+.0%} (<= {limit:+.0%} {'met' if share <= limit else 'missed'})"
+    return told if share <= limit else f"**{told}**"
+
+
+# memory
+
+
+def _memory(data: Entry) -> str:
+    bar = {"max": _bars()["memory"]["peak_gb"]}
+    rows = []
+    for run in data["runs"]:
+        pace = f"{run['wall_s'] / run['frames']:.2f}"
+        peak = judged(run["peak_mb"] / 1000, 2, bar)
+        rows.append([run["size"], run["camera"], str(run["frames"]), peak, _growth(run, data["runs"]), pace])
+    head = ["size", "camera", "frames", "peak GB", "growth from the shortest", "s/frame"]
+    return _origin(data["runs"]) + "\n\n" + _table(head, rows)
+
+
+def _growth(run: Entry, runs: Sequence[Entry]) -> str:
+    alike = [r for r in runs if (r["size"], r["camera"]) == (run["size"], run["camera"])]
+    shortest = min(alike, key=lambda r: r["frames"])
+    if shortest is run:
+        return "-"
+    share, limit = run["peak_mb"] / shortest["peak_mb"] - 1, _bars()["memory"]["growth_share"]
+    told = f"{share:+.0%} ({'flat' if share <= limit else 'not flat'})"
+    return told if share <= limit else f"**{told}**"
+
+
+def _origin(entries: Sequence[Entry]) -> str:
+    """The commands, commits and machines behind some entries."""
+    commands = dict.fromkeys(entry["command"] for entry in entries)
+    commits = dict.fromkeys(f"{entry['commit']} ({entry['date']})" for entry in entries)
+    machines = dict.fromkeys(_machine(entry) for entry in entries)
+    block = "\n".join(["```", *commands, "```"])
+    return f"{block}\n\nCommit {', '.join(commits)}; {'; '.join(machines)}. A + marks files not yet committed."
+
+
+def _machine(entry: Entry) -> str:
+    machine, versions = entry["machine"], entry["versions"]
+    told = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gb']:.0f} GB, {told}"
+
+
+SECTIONS: dict[str, Callable[[Entry], str]] = {"quality": _quality, "speed": _speed, "memory": _memory}
+
+if __name__ == "__main__":
+    for name in SECTIONS:
+        update_results(name)
