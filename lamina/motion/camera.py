@@ -13,6 +13,8 @@ TRIPOD_PX = 0.5
 """A camera is on a tripod when nine of ten frames lie within this of the first one, at the size points are tracked at.
 
 Compression and auto exposure alone move the fit by up to 0.3 px on real clips; hand-held cameras drift by pixels."""
+STEADY_PX = 0.2
+"""Below this even hard edges do not shift enough to be mistaken for a change."""
 MIN_POINTS = 24
 HOME_PX = 0.3
 GRID = 6, 4
@@ -31,6 +33,10 @@ class CameraPath:
     @property
     def is_tripod(self) -> bool:
         return float(np.nanquantile(self.drift_px, 0.9)) < TRIPOD_PX
+
+    @property
+    def is_rock_steady(self) -> bool:
+        return float(np.nanquantile(self.drift_px, 0.9)) < STEADY_PX
 
     def between(self, start: int, stop: int) -> Float64[np.ndarray, "3 3"]:
         """The homography from frame `start` to frame `stop`, in normalised positions."""

@@ -6,6 +6,8 @@ from jaxtyping import Float32
 
 LIMIT_PX = 5.0
 """Motion larger than this is not a leftover of alignment."""
+LEAST_PX = 32
+"""OpenCV's DIS reads beyond the ends of smaller pictures, up to a crash."""
 
 
 def leftover_motion(
@@ -13,10 +15,10 @@ def leftover_motion(
 ) -> Float32[np.ndarray, "h w 2"]:
     """For each pixel of `picture`, how far away its like lies in `other`, in pixels.
 
-    DIS optical flow (Kroeger et al. 2016) on gray levels, limited to a few pixels. It follows texture, so what is merely
-    darker in one of the pictures cannot be explained by it. Pictures smaller than 16 pixels give no motion.
+    DIS optical flow (Kroeger et al. 2016) on gray levels, limited to a few pixels. It follows texture, so what is
+    merely darker in one of the pictures cannot be explained by it. Pictures of less than 32 pixels give no motion.
     """
-    if min(picture.shape[:2]) < 16:
+    if min(picture.shape[:2]) < LEAST_PX:
         return np.zeros((*picture.shape[:2], 2), np.float32)
     gray, gray_other = (
         cv2.cvtColor((p.clip(0, 1) * np.float32(255)).astype(np.uint8), cv2.COLOR_RGB2GRAY) for p in (picture, other)

@@ -31,8 +31,9 @@ SUSPECT = 0.3
 """Persistence from which a place is no longer trusted to show background in any frame."""
 STRONG, WEAK = 1.0, 0.5
 """Hysteresis on evidence times persistence: a strong change counts, a weak one where it touches a strong one or the object."""
-LASTING = 0.6
-"""Persistence below which a change is not the object's, however strong it is."""
+LASTING_TRIPOD, LASTING_MOVING = 0.1, 0.6
+"""Persistence below which a change is not the object's, however strong it is. Where the camera moves, misaligned
+background makes strong changes too; on a tripod a swinging arm's shadow may come and go."""
 BLIND = 0.6
 """How much persistence counts where the frame itself has nothing to say."""
 REACH = 3.0
@@ -128,11 +129,12 @@ def attribute_effects(
     maps: Sequence[Float32[np.ndarray, "h w"]],
     masks: UInt8[np.ndarray, "k h w"],
     places: Sequence[Place],
+    lasting: float,
 ) -> Bool[np.ndarray, "k h w"]:
     """The effect region of every object in one frame, without the masks.
 
     A pixel goes to the object with which its change persists best, near ones first; it is kept by hysteresis, grown
-    from strong changes and from the object's own outline. Where the frame itself knows nothing, persistence decides.
+    from strong changes and from the object's own outline; changes less persistent than `lasting` are nobody's. Where the frame itself knows nothing, persistence decides.
     """
     strength = (
         cv2.GaussianBlur(np.where(evidence == UNKNOWN, 0, evidence).astype(np.float32), (0, 0), 1.0) / EVIDENCE_ONE
@@ -144,8 +146,8 @@ def attribute_effects(
     regions = np.zeros(masks.shape, bool)
     for k, (claim, reach) in enumerate(zip(claims, reaches, strict=True)):
         mine = (claim >= best) & (reach < REACH) & ~covered
-        lasting = maps[k] * (maps[k] > LASTING)
-        found = np.where(evidence == UNKNOWN, BLIND * lasting, np.sqrt(strength * lasting))
+        persistent = maps[k] * (maps[k] > lasting)
+        found = np.where(evidence == UNKNOWN, BLIND * persistent, np.sqrt(strength * persistent))
         regions[k] = _hysteresis(found * mine, masks[k] > 127, reach)
     return regions
 

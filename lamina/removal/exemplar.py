@@ -8,7 +8,15 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32
 
 from lamina.motion.coordinates import resize_area
-from lamina.removal.patch_field import PatchField, Sources, chunks, nearness_cost, patches_of, usable_centres
+from lamina.removal.patch_field import (
+    PatchField,
+    Sources,
+    chunks,
+    nearness_cost,
+    patches_of,
+    usable_centres,
+    whole_steps,
+)
 from lamina.removal.seam import join_slopes
 
 THICK_PX = 4.5
@@ -19,8 +27,6 @@ FIRST_EXAMPLES = 6000
 """At most about so many patches are compared for the first filling."""
 ROUNDS = 4
 """How often patches vote at each size."""
-GUESSED_SIZES = 2
-"""Sizes worked on when the filling is known roughly: what is larger is given."""
 
 
 @dataclass(frozen=True)
@@ -63,34 +69,32 @@ def complete_by_example(
     rgb: Float32[np.ndarray, "h w 3"],
     hole: Bool[np.ndarray, "h w"],
     banned: Bool[np.ndarray, "h w"],
-    guess: Float32[np.ndarray, "h w 3"] | None = None,
 ) -> Completed | None:
     """Fill `hole` with copies from outside `hole` and `banned`; None where there is too little to copy from.
 
-    `guess` is a picture whose hole is already filled plausibly; the result stays close to it. The generator starts from
-    a fixed seed, so the same input gives the same result.
+    The generator starts from a fixed seed, so the same input gives the same result.
     """
     whole = _Size(rgb, hole, banned)
     if usable_centres(whole.usable).sum() < LEAST_SOURCES:
         return None
-    sizes = _pyramid(whole, 16 if guess is None else GUESSED_SIZES)
+    sizes = _pyramid(whole)
     random = np.random.default_rng(0)
-    start = sizes[-1]
-    filled = _peel(start) if guess is None else resize_area(guess, start.hole.shape[::-1])
-    offsets = None
+    filled, offsets = _peel(sizes[-1]), None
     for size in reversed(sizes):
-        wide = cv2.resize(filled, size.hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        filled = cv2.resize(filled, size.hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
         field = PatchField(Sources.of(size.rgb, size.usable), size.hole, random)
         if offsets is not None:
             field.start_from(offsets)
-        filled = _refine(size, field, wide, thorough=offsets is None)
+        filled = _refine(size, field, filled, thorough=offsets is None)
         offsets = field.offsets()
-    return Completed(_join(whole, field, filled), own_places(*hole.shape) + np.where(hole[..., None], offsets, 0))
+        if size is whole:
+            filled = _join(size, field, filled)
+    return Completed(filled, own_places(*hole.shape) + np.where(hole[..., None], np.asarray(offsets), 0))
 
 
-def _pyramid(size: _Size, most: int) -> Sequence[_Size]:
+def _pyramid(size: _Size) -> Sequence[_Size]:
     sizes = [size]
-    while len(sizes) < most and min(sizes[-1].hole.shape) >= 2 * LEAST_SIDE_PX and _depth(sizes[-1].hole) > THICK_PX:
+    while min(sizes[-1].hole.shape) >= 2 * LEAST_SIDE_PX and _depth(sizes[-1].hole) > THICK_PX:
         half = sizes[-1].halved()
         if usable_centres(half.usable).sum() < LEAST_SOURCES:
             break
@@ -119,13 +123,13 @@ def _peel(size: _Size) -> np.ndarray:
     rows, columns = np.nonzero(usable_centres(size.usable))
     some = np.s_[:: len(rows) // FIRST_EXAMPLES + 1]
     rows, columns = rows[some], columns[some]
-    examples = patches_of(size.rgb)[rows, columns].reshape(len(rows), -1)
+    examples = patches_of(whole_steps(size.rgb))[rows, columns].reshape(len(rows), -1)
     filled, left = size.rgb.copy(), size.hole.copy()
     while left.any():
         ring = left & (cv2.dilate((~left).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
         for at in chunks(np.argwhere(ring), 512):
             known = patches_of((~left).astype(np.float32)[..., None])[at[:, 0], at[:, 1]]
-            patches = (patches_of(filled)[at[:, 0], at[:, 1]] * known).reshape(len(at), -1)
+            patches = (patches_of(whole_steps(filled))[at[:, 0], at[:, 1]] * known).reshape(len(at), -1)
             known = known.repeat(3, axis=1).reshape(len(at), -1)
             away = nearness_cost(columns[:, None] - at[:, 1], rows[:, None] - at[:, 0], left.shape)
             best = ((examples * examples) @ known.T - 2 * examples @ patches.T + away).argmin(0)

@@ -9,13 +9,16 @@ from lamina.motion.coordinates import resize_area, warp_map
 from lamina.motion.smooth import push_pull
 from lamina.removal.exemplar import Completed, complete_by_example, own_places
 from lamina.removal.patch_field import SIDE_PX
-from lamina.removal.seam import carry_over
+from lamina.removal.seam import carry_over, join_slopes
 
 MOST_UNSEEN = 0.4
 """Where a larger share of the picture is missing, copying would repeat the rest too often to be believed."""
 SURROUNDINGS = 1.5
 """How far around a hole copies are looked for, in sizes of the hole."""
 LEAST_SURROUNDINGS_PX = 48
+RIM_PX = 4
+FITS = 12 / 255
+"""An earlier completion fits while its surroundings differ by at most this in the mean, a common shift apart."""
 
 
 def fill_unseen(rgb: Float32[np.ndarray, "h w 3"], seen: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w 3"]:
@@ -36,10 +39,17 @@ def complete(
     """Fill `unseen` with patches from elsewhere in the picture; every other pixel stays exactly as it is.
 
     Levels 0..1; what `rgb` holds in the unseen is not looked at. Pixels to `avoid` are kept, but nothing is copied from
-    them or made to continue them. `guess` is this place as completed at another time: the result stays near it. Where
-    there is too little to copy from the filling is smooth, and black when nothing is known at all. Deterministic.
+    them or made to continue them. `guess` is the whole picture as completed at another time: where it still fits the
+    surroundings it is used again and only made to meet them, so that the filling is steady. Where there is too little
+    to copy from the filling is smooth, and black when nothing is known at all. The same input gives the same result.
     """
-    return _complete(rgb, unseen, avoid, guess).rgb
+    banned = np.zeros_like(unseen) if avoid is None else avoid
+    # Patches at the rim must not continue what is to be avoided, so that is filled with the hole and then put back.
+    hole = unseen | (banned & grow(unseen, SIDE_PX))
+    filled = None if guess is None else _use_again(guess, rgb, hole, ~(hole | banned))
+    if filled is None:
+        filled = _complete(rgb, hole, banned).rgb
+    return np.where(unseen[..., None], filled, rgb)
 
 
 def complete_large(
@@ -47,17 +57,23 @@ def complete_large(
     unseen: Bool[np.ndarray, "h w"],
     small_rgb: Float32[np.ndarray, "d v 3"],
     small_unseen: Bool[np.ndarray, "d v"],
-    guess: Float32[np.ndarray, "d v 3"] | None = None,
-) -> tuple[Float32[np.ndarray, "h w 3"], Float32[np.ndarray, "d v 3"]]:
+    guess: Float32[np.ndarray, "h w 3"] | None = None,
+) -> Float32[np.ndarray, "h w 3"]:
     """Complete a large picture as its small copy is completed, with fine detail from where the small one copies.
 
-    Both show the same view edge to edge, levels 0..1. Returns the completed large picture, whose pixels outside
-    `unseen` stay exactly as they are, and the completed small one, which is the `guess` for the next time.
+    Both show the same view edge to edge, levels 0..1; `guess` is an earlier result, as in `complete`. Every pixel
+    outside `unseen` stays exactly as it is.
     """
     size, small_size = rgb.shape[1::-1], small_rgb.shape[1::-1]
     hole = small_unseen | (resize_area(unseen.astype(np.float32), small_size) > 0)
-    small = _complete(small_rgb, hole, None, guess)
     own = resize_area(rgb, small_size)
+    if guess is not None:
+        small_guess = resize_area(guess, small_size)
+        again = _use_again(small_guess, own, hole, ~hole)
+        if again is not None:
+            change = cv2.resize(again - small_guess, size, interpolation=cv2.INTER_LINEAR)
+            return np.where(unseen[..., None], guess + change, rgb)
+    small = _complete(small_rgb, hole, np.zeros_like(hole))
     base = cv2.resize(small.rgb + carry_over(own - small.rgb, ~hole), size, interpolation=cv2.INTER_LINEAR)
     detail = rgb - cv2.resize(own, size, interpolation=cv2.INTER_LINEAR)
     rows, columns = np.nonzero(unseen)
@@ -65,7 +81,7 @@ def complete_large(
     filled = base[rows, columns] + detail[y, x] * (copied & ~unseen[y, x])[:, None]
     full = rgb.copy()
     full[rows, columns] = filled.clip(small.rgb.min(), small.rgb.max())
-    return full, small.rgb
+    return full
 
 
 def from_key(
@@ -96,34 +112,54 @@ def from_key(
     return full, still
 
 
-def _complete(rgb: np.ndarray, unseen: np.ndarray, avoid: np.ndarray | None, guess: np.ndarray | None) -> Completed:
-    banned = np.zeros_like(unseen) if avoid is None else avoid
-    # Patches at the rim must not continue what is to be avoided, so that is filled with the hole and then put back.
-    hole = unseen | (banned & grow(unseen, SIDE_PX))
-    result = Completed(_smooth(rgb, unseen, banned), own_places(*unseen.shape))
-    if not unseen.any() or hole.mean() > MOST_UNSEEN:
+def _use_again(guess: np.ndarray, rgb: np.ndarray, hole: np.ndarray, known: np.ndarray) -> np.ndarray | None:
+    """An earlier completion made to meet the known pixels around the hole; None where it no longer fits them."""
+    near = grow(hole, RIM_PX)
+    rim = near & known
+    if not rim.any():
+        return None if known.any() else guess
+    difference = rgb[rim] - guess[rim]
+    shift = np.median(difference, axis=0)
+    if np.abs(difference - shift).mean() > FITS:
+        return None
+    part = _extent(near)
+    filled = np.where(hole[..., None], guess + shift, rgb)
+    slope_x, slope_y = np.zeros_like(guess), np.zeros_like(guess)
+    slope_x[:, :-1], slope_y[:-1] = np.diff(guess, axis=1), np.diff(guess, axis=0)
+    filled[part] = join_slopes(filled[part], slope_x[part], slope_y[part], hole[part], known[part])
+    return filled
+
+
+def _complete(rgb: np.ndarray, hole: np.ndarray, banned: np.ndarray) -> Completed:
+    """Fill the hole with copies; smoothly, and copied from nowhere, where that would not be plausible."""
+    result = Completed(rgb.copy(), own_places(*hole.shape))
+    if not hole.any():
         return result
-    top, bottom = _stretch(hole.any(1))
-    left, right = _stretch(hole.any(0))
-    part = np.s_[top:bottom, left:right]
-    found = complete_by_example(rgb[part], hole[part], banned[part], None if guess is None else guess[part])
+    result.rgb[hole] = push_pull(rgb, (~(hole | banned)).astype(np.float32))[hole]
+    if hole.mean() > MOST_UNSEEN:
+        return result
+    part = _stretch(hole)
+    found = complete_by_example(rgb[part], hole[part], banned[part])
     if found is not None:
-        result.rgb[part] = np.where(unseen[part][..., None], found.rgb, rgb[part])
-        result.source_xy[part] = found.source_xy + np.int32([left, top])
+        result.rgb[part] = found.rgb
+        result.source_xy[part] = found.source_xy + np.array([part[1].start, part[0].start], np.int32)
     return result
 
 
-def _smooth(rgb: np.ndarray, unseen: np.ndarray, banned: np.ndarray) -> np.ndarray:
-    if not unseen.any():
-        return rgb.copy()
-    return np.where(unseen[..., None], push_pull(rgb, (~(unseen | banned)).astype(np.float32)), rgb)
+def _stretch(inside: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns where copies are looked for."""
+
+    def around(extent: slice, length: int) -> slice:
+        margin = max(LEAST_SURROUNDINGS_PX, int(SURROUNDINGS * (extent.stop - extent.start)))
+        return slice(max(0, extent.start - margin), min(length, extent.stop + margin))
+
+    rows, columns = _extent(inside)
+    return around(rows, inside.shape[0]), around(columns, inside.shape[1])
 
 
-def _stretch(inside: np.ndarray) -> tuple[int, int]:
-    """From where to where copies are looked for, along one side of the picture."""
-    places = np.nonzero(inside)[0]
-    margin = max(LEAST_SURROUNDINGS_PX, int(SURROUNDINGS * (places[-1] + 1 - places[0])))
-    return max(0, places[0] - margin), min(len(inside), places[-1] + 1 + margin)
+def _extent(inside: np.ndarray) -> tuple[slice, slice]:
+    rows, columns = np.nonzero(inside)
+    return slice(int(rows.min()), int(rows.max()) + 1), slice(int(columns.min()), int(columns.max()) + 1)
 
 
 def _enlarge_places(
@@ -136,4 +172,4 @@ def _enlarge_places(
     moved = small.source_xy[at_y, at_x] - np.stack([at_x, at_y], -1)
     x = (columns + np.rint(moved[:, 0] * scale_x).astype(int)).clip(0, size[0] - 1)
     y = (rows + np.rint(moved[:, 1] * scale_y).astype(int)).clip(0, size[1] - 1)
-    return x, y, moved.any(-1)
+    return x, y, (moved != 0).any(axis=1)

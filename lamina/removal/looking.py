@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 
 import numpy as np
 
@@ -53,8 +54,7 @@ def _look(
             held = far | nearby.held
             targets = [held[t] for t in window]
             looks = looker(held, targets, pool)
-            still = scene.is_tripod or scene.shot.plate is not None
-            kept.write(window.start, list(pool.map(lambda pair: evidence(*pair, still), zip(targets, looks, strict=True))))
+            kept.write(window.start, list(pool.map(evidence, targets, looks, repeat(scene.is_still))))
             report(stage, window.stop, scene.shot.frames)
 
 

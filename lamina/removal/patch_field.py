@@ -2,6 +2,9 @@
 
 The randomised search of Barnes et al., "PatchMatch", 2009, done for all patches at once, and the voting of Wexler,
 Shechtman and Irani, "Space-Time Completion of Video", 2007. Patches are compared by their principal components.
+
+Matrices hold whole numbers small enough that their products are exact. A linear algebra library adds up in an order that
+depends on its threads, and a search would turn the least difference into another picture.
 """
 
 from collections.abc import Sequence
@@ -16,8 +19,11 @@ SIDE_PX = 2 * REACH_PX + 1
 """Patches are squares of this side."""
 COMPONENTS = 24
 """Principal components by which patches are compared."""
-FAR = 0.5
-"""Cost of copying from across the whole picture, in squared levels summed over a patch: nearby is more alike."""
+WHITE = 255
+"""Levels are compared in steps of this many to 1."""
+BASIS_UNIT = 64
+FAR = 0.5 * WHITE**2
+"""Cost of copying from across the whole picture, in squared steps summed over a patch: nearby is more alike."""
 EXHAUSTIVE = 3_000_000
 """Up to this many pairs of patches all are compared before the search at random."""
 SWEEPS = 2
@@ -28,6 +34,11 @@ BELIEF = 0.77
 FAVOUR, FAVOUR_LAST = 3, 4
 """How strongly better matches are favoured in a vote (a power of their cost): strong enough not to blur."""
 NOWHERE = np.iinfo(np.int32).min // 4
+
+
+def whole_steps(rgb: Float32[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w 3"]:
+    """Levels as whole numbers 0..255."""
+    return np.rint(rgb.clip(0, 1) * WHITE)
 
 
 def patches_of(rgb: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w c p p"]:
@@ -67,12 +78,12 @@ class Sources:
         rows, columns = np.nonzero(usable_centres(usable))
         number = np.full(usable.shape, -1, np.int32)
         number[rows, columns] = np.arange(len(rows))
-        patches = patches_of(rgb)
+        patches = patches_of(whole_steps(rgb))
         some = np.s_[:: max(1, len(rows) // 1500)]
         sample = patches[rows[some], columns[some]].reshape(len(rows[some]), -1).astype(np.float64)
-        sample -= sample.mean(0)
-        _, vectors = np.linalg.eigh(sample.T @ sample)
-        basis = vectors[:, -COMPONENTS:].astype(np.float32)
+        total = sample.sum(0)
+        _, vectors = np.linalg.eigh(len(sample) * (sample.T @ sample) - np.outer(total, total))
+        basis = np.rint(vectors[:, -COMPONENTS:] * BASIS_UNIT).astype(np.float32)
         return cls(rgb, rows, columns, number, basis, _project(patches, rows, columns, basis))
 
     def at(self, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -101,7 +112,7 @@ class PatchField:
 
     def search(self, current: Float32[np.ndarray, "h w 3"], thorough: bool) -> None:
         """Find better sources for the present filling; `thorough` compares all where they are few."""
-        self._features = _project(patches_of(current), self._rows, self._columns, self._sources.basis)
+        self._features = _project(patches_of(whole_steps(current)), self._rows, self._columns, self._sources.basis)
         self._cost = self._cost_of(np.arange(len(self._rows)), self._best)
         if thorough and len(self._rows) * len(self._sources.rows) <= EXHAUSTIVE:
             self._search_all()
@@ -118,7 +129,7 @@ class PatchField:
 
         The `last` vote leans towards the middle of patches, which keeps detail sharp.
         """
-        typical = np.float32(0.1 * np.median(self._cost) + 1e-7)
+        typical = np.float32(0.1 * np.median(self._cost) + 0.01)
         trust = self._belief * (1 + self._cost / typical) ** np.float32(-FAVOUR_LAST if last else -FAVOUR)
         rows, columns = np.nonzero(where)
         total = np.zeros((len(rows), values.shape[-1]), np.float32)
@@ -175,9 +186,9 @@ class PatchField:
             radius //= 2
 
     def _search_all(self) -> None:
-        features = self._sources.features
+        features = self._sources.features.astype(np.float64)
         length = (features * features).sum(1)
-        parts = chunks(self._features, 512)
+        parts = chunks(self._features.astype(np.float64), 512)
         self._consider(np.concatenate([(length - 2 * part @ features.T).argmin(1) for part in parts]).astype(np.int32))
 
 
@@ -188,7 +199,8 @@ def chunks(values: np.ndarray, length: int) -> Sequence[np.ndarray]:
 
 def _project(patches: np.ndarray, rows: np.ndarray, columns: np.ndarray, basis: np.ndarray) -> np.ndarray:
     places = zip(chunks(rows, 4096), chunks(columns, 4096), strict=True)
-    return np.concatenate([patches[r, c].reshape(len(r), -1) @ basis for r, c in places])
+    parts = [patches[r, c].reshape(len(r), -1) @ basis for r, c in places]
+    return np.rint(np.concatenate(parts) / BASIS_UNIT)
 
 
 def _look_up(numbers: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from lamina.masks.trimask import UNKNOWN, make_trimask
 from lamina.motion.anchor import Look
 from lamina.motion.coordinates import Box, resize_area
 from lamina.motion.exposure import apply_tone
-from lamina.removal.effects import attribute_effects
+from lamina.removal.effects import LASTING_MOVING, LASTING_TRIPOD, attribute_effects
 from lamina.removal.fill import fill_unseen
 from lamina.removal.frames import REACH_FRAMES, Nearby, Small, shrink_frame
 from lamina.removal.look import aligned_views, look_through_time, settle, tone_between, tripod_views
@@ -120,7 +120,8 @@ def _target(
     sizes = scene.shot.sizes
     small = scene.without_effects(shrink_frame(index, frame, masks, sizes))
     maps = scene.persistences(scene.second, index)
-    effects = attribute_effects(scene.second[index], maps, small.masks, scene.places(index))
+    lasting = LASTING_TRIPOD if scene.is_still else LASTING_MOVING
+    effects = attribute_effects(scene.second[index], maps, small.masks, scene.places(index), lasting)
     covered = small.masks.max(0) > 127
     kept = np.zeros_like(covered) if preserve is None else resize_area(preserve, sizes.detect) > 127
     trimask = make_trimask(covered, np.zeros_like(covered), kept)

@@ -37,6 +37,11 @@ class Scene:
         return self.found.path.is_tripod
 
     @property
+    def is_still(self) -> bool:
+        """Whether the picture does not move at all, or the user's own plate spares us all alignment."""
+        return self.shot.plate is not None or (self.is_tripod and self.found.path.is_rock_steady)
+
+    @property
     def stride(self) -> int:
         """Only multiples of this are looked at by others: full-size frames are held for them."""
         if not self.is_tripod:

@@ -57,14 +57,14 @@ def join_slopes(
     short_y = (slope_y[:-1] - np.diff(rgb, axis=0)).clip(-SEAM_LIMIT, SEAM_LIMIT) * edge_y
     rest = gather(short_x, short_y)
     change, step = np.zeros_like(rgb), rest
-    power = np.vdot(rest, rest)
+    power = (rest * rest).sum()
     for _ in range(SOLVER_STEPS):
         if power < 1e-9:
             break
         ahead = apply(step)
-        length = power / np.vdot(step, ahead)
+        length = power / (step * ahead).sum()
         change = change + length * step
         rest = rest - length * ahead
-        before, power = power, np.vdot(rest, rest)
+        before, power = power, (rest * rest).sum()
         step = rest + power / before * step
     return rgb + change
