@@ -6,6 +6,8 @@ from small_frames import small
 from toy_scenes import texture
 
 from lamina.removal.effects import (
+    LASTING_MOVING,
+    LASTING_TRIPOD,
     Place,
     attribute_effects,
     clear_places,
@@ -45,10 +47,12 @@ def seen(masks: list[np.ndarray], *changes: np.ndarray) -> np.ndarray:
     return found
 
 
-def attributed(evidence: dict[int, np.ndarray], masks: dict[int, list[np.ndarray]]) -> np.ndarray:
+def attributed(
+    evidence: dict[int, np.ndarray], masks: dict[int, list[np.ndarray]], lasting: float = LASTING_TRIPOD
+) -> np.ndarray:
     places = [{t: place_of(m[k]) for t, m in masks.items()} for k in range(len(masks[HERE]))]
     maps = [persistence(evidence, one, HERE) for one in places]
-    return attribute_effects(evidence[HERE], maps, np.stack(masks[HERE]), [one[HERE] for one in places])
+    return attribute_effects(evidence[HERE], maps, np.stack(masks[HERE]), [one[HERE] for one in places], lasting)
 
 
 def overlap(found: np.ndarray, wanted: np.ndarray) -> float:
@@ -58,10 +62,11 @@ def overlap(found: np.ndarray, wanted: np.ndarray) -> float:
 # -------------------------------------------------------------------------------------------------------- attribution
 
 
-def test_a_shadow_that_moves_along_is_the_object_s():
+@pytest.mark.parametrize("lasting", [LASTING_TRIPOD, LASTING_MOVING])
+def test_a_shadow_that_moves_along_is_the_object_s(lasting: float):
     masks = {t: [object_at(t)] for t in FRAMES}
     evidence = {t: seen(m, below(m[0])) for t, m in masks.items()}
-    (region,) = attributed(evidence, masks)
+    (region,) = attributed(evidence, masks, lasting)
     assert overlap(region, below(masks[HERE][0])) > 0.75
     assert not region[masks[HERE][0] > 0].any()
 

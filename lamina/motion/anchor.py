@@ -110,7 +110,8 @@ def view_weights(
     """How much each view counts: near in time, and close to the vote (Welsch weights). Doubtful views hardly count."""
     weights = []
     for view in views:
-        off = np.square(view.rgb - vote).sum(-1)
+        off = view.rgb - vote
+        off = np.einsum("hwc,hwc->hw", off, off)
         nearness = np.float32(1 / (1 + (view.distance_frames / NEAR_FRAMES) ** 2))
         trust = np.where(view.trust == TRUSTED, 1, np.where(view.trust > 0, np.float32(DOUBT), 0)).astype(np.float32)
         weights.append(trust * nearness * np.exp(off * np.float32(-0.5 / (3 * inlier**2))))

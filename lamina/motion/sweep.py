@@ -11,7 +11,7 @@ from jaxtyping import Float32, Float64, UInt8
 from lamina.motion.coordinates import homography_in_pixels
 from lamina.motion.relief import Relief, spread_relief
 
-LABELS = 40
+LABELS = 30
 BEYOND = 0.7
 """How far beyond the tracked points' relief to search, in their range: the nearest thing may never carry a free point."""
 NOISE = 9.0

@@ -55,9 +55,9 @@ def aligned_views(target: Small, others: Mapping[int, Small], alignment: Alignme
 
 
 def tone_between(source: np.ndarray, target: np.ndarray, shared: np.ndarray) -> Tone:
-    """Exposure change between two aligned pictures, from at most about 4,000 shared pixels."""
+    """Exposure change between two aligned pictures, from at most about 1,500 shared pixels."""
     rows, columns = np.nonzero(shared)
-    step = max(1, len(rows) // 4000)
+    step = max(1, len(rows) // 1500)
     return fit_tone(source[rows[::step], columns[::step]], target[rows[::step], columns[::step]])
 
 

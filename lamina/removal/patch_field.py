@@ -1,12 +1,13 @@
 """For every patch at a hole, the known patch most like it, and the picture these propose together.
 
 The randomised search of Barnes et al., "PatchMatch", 2009, done for all patches at once, and the voting of Wexler,
-Shechtman and Irani, "Space-Time Completion of Video", 2007. Patches are compared by their principal components.
+Shechtman and Irani, "Space-Time Completion of Video", 2007. Patches are compared by their cosine transforms.
 
-Matrices hold whole numbers small enough that their products are exact. A linear algebra library adds up in an order that
-depends on its threads, and a search would turn the least difference into another picture.
+Matrices hold whole numbers small enough that their products are exact. A linear algebra library adds up in an order
+that depends on its threads, and a search would turn the least difference into another picture.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,8 +18,8 @@ from jaxtyping import Bool, Float32, Int, Int32
 REACH_PX = 3
 SIDE_PX = 2 * REACH_PX + 1
 """Patches are squares of this side."""
-COMPONENTS = 24
-"""Principal components by which patches are compared."""
+LUMA_ORDER, CHROMA_ORDER = 4, 2
+"""Patches are compared by their waves up to these sums of half periods across and down."""
 WHITE = 255
 """Levels are compared in steps of this many to 1."""
 BASIS_UNIT = 64
@@ -69,7 +70,6 @@ class Sources:
     columns: np.ndarray
     number: np.ndarray
     """`h w`: which source is centred there, -1 for none."""
-    basis: np.ndarray
     features: np.ndarray
 
     @classmethod
@@ -79,12 +79,7 @@ class Sources:
         number = np.full(usable.shape, -1, np.int32)
         number[rows, columns] = np.arange(len(rows))
         patches = patches_of(whole_steps(rgb))
-        some = np.s_[:: max(1, len(rows) // 1500)]
-        sample = patches[rows[some], columns[some]].reshape(len(rows[some]), -1).astype(np.float64)
-        total = sample.sum(0)
-        _, vectors = np.linalg.eigh(len(sample) * (sample.T @ sample) - np.outer(total, total))
-        basis = np.rint(vectors[:, -COMPONENTS:] * BASIS_UNIT).astype(np.float32)
-        return cls(rgb, rows, columns, number, basis, _project(patches, rows, columns, basis))
+        return cls(rgb, rows, columns, number, _project(patches, rows, columns))
 
     def at(self, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Numbers of the sources at places that may lie outside the picture, -1 where none is."""
@@ -101,7 +96,8 @@ class PatchField:
         self._number = np.full(hole.shape, -1, np.int32)
         self._number[self._rows, self._columns] = np.arange(len(self._rows))
         depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        self._belief = np.float32(BELIEF) ** depth[self._rows, self._columns]
+        by_depth = np.array([BELIEF**i for i in range(int(depth.max()) + 2)], np.float32)
+        self._belief = by_depth[np.rint(depth[self._rows, self._columns]).astype(int)]
         self._best = random.integers(0, len(sources.rows), len(self._rows)).astype(np.int32)
 
     def start_from(self, offsets: Int32[np.ndarray, "s v 2"]) -> None:
@@ -112,7 +108,7 @@ class PatchField:
 
     def search(self, current: Float32[np.ndarray, "h w 3"], thorough: bool) -> None:
         """Find better sources for the present filling; `thorough` compares all where they are few."""
-        self._features = _project(patches_of(whole_steps(current)), self._rows, self._columns, self._sources.basis)
+        self._features = _project(patches_of(whole_steps(current)), self._rows, self._columns)
         self._cost = self._cost_of(np.arange(len(self._rows)), self._best)
         if thorough and len(self._rows) * len(self._sources.rows) <= EXHAUSTIVE:
             self._search_all()
@@ -130,7 +126,8 @@ class PatchField:
         The `last` vote leans towards the middle of patches, which keeps detail sharp.
         """
         typical = np.float32(0.1 * np.median(self._cost) + 0.01)
-        trust = self._belief * (1 + self._cost / typical) ** np.float32(-FAVOUR_LAST if last else -FAVOUR)
+        favour = 1 / (1 + self._cost / typical)
+        trust = self._belief * math.prod([favour] * (FAVOUR_LAST if last else FAVOUR))
         rows, columns = np.nonzero(where)
         total = np.zeros((len(rows), values.shape[-1]), np.float32)
         weights = np.full((len(rows), 1), 1e-30, np.float32)
@@ -197,9 +194,28 @@ def chunks(values: np.ndarray, length: int) -> Sequence[np.ndarray]:
     return [values[i : i + length] for i in range(0, len(values), length)]
 
 
-def _project(patches: np.ndarray, rows: np.ndarray, columns: np.ndarray, basis: np.ndarray) -> np.ndarray:
+def _make_basis() -> np.ndarray:
+    """Colour differences times cosine waves, orthonormal up to rounding, in units of 1 / BASIS_UNIT: `147 k`."""
+    half_periods = np.arange(SIDE_PX)
+    waves = np.cos(np.pi * (half_periods[:, None] + 0.5) * half_periods / SIDE_PX) * np.sqrt(2 / SIDE_PX)
+    waves[:, 0] /= np.sqrt(2)
+    colors = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
+    orders = (LUMA_ORDER, CHROMA_ORDER, CHROMA_ORDER)
+    parts = [
+        np.einsum("c,y,x->cyx", color, waves[:, v], waves[:, u]).ravel()
+        for color, order in zip(colors, orders, strict=True)
+        for v in range(order + 1)
+        for u in range(order + 1 - v)
+    ]
+    return np.rint(np.stack(parts, -1) * BASIS_UNIT).astype(np.float32)
+
+
+BASIS = _make_basis()
+
+
+def _project(patches: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     places = zip(chunks(rows, 4096), chunks(columns, 4096), strict=True)
-    parts = [patches[r, c].reshape(len(r), -1) @ basis for r, c in places]
+    parts = [patches[r, c].reshape(len(r), -1) @ BASIS for r, c in places]
     return np.rint(np.concatenate(parts) / BASIS_UNIT)
 
 

@@ -11,10 +11,11 @@ from jaxtyping import Bool, Float32, UInt8
 from lamina.levels import to_levels
 from lamina.masks.binary import grow
 from lamina.masks.trimask import UNKNOWN, make_trimask
-from lamina.motion.anchor import Look
+from lamina.motion.anchor import Look, View
 from lamina.motion.coordinates import Box, resize_area
 from lamina.motion.exposure import apply_tone
 from lamina.removal.effects import LASTING_MOVING, LASTING_TRIPOD, attribute_effects
+from lamina.removal.completed import Completed
 from lamina.removal.fill import fill_unseen
 from lamina.removal.frames import REACH_FRAMES, Nearby, Small, shrink_frame
 from lamina.removal.look import aligned_views, look_through_time, settle, tone_between, tripod_views
@@ -156,7 +157,9 @@ def _tripod_plates(scene: Scene, held: _Held, targets: Sequence[Target], pool: T
         return [t.frame for t in targets]
     first = targets[0].small.index
     last = min(first + len(targets), scene.shot.frames - 1)
-    ends = list(pool.map(lambda key: _tripod_key(scene, held, key, box), (first, last)))
+    seen = list(pool.map(lambda key: _tripod_look(scene, held, key), (first, last)))
+    whole = [Completed(scene.shot.work).complete(key, look) for key, (look, _) in zip((first, last), seen, strict=True)]
+    ends = list(pool.map(lambda *end: _tripod_key(scene, held, box, *end), (first, last), whole, [v for _, v in seen]))
 
     def one(target: Target) -> np.ndarray:
         share = np.float32((target.small.index - first) / max(1, last - first))
@@ -171,11 +174,17 @@ def _tripod_plates(scene: Scene, held: _Held, targets: Sequence[Target], pool: T
     return list(pool.map(one, targets))
 
 
-def _tripod_key(scene: Scene, held: _Held, key: int, box: Box) -> tuple[Look, Backdrop]:
-    numbers = sorted({*scene.others(key), *scene.distant})
-    views = tripod_views(held.small[key], [held.small[i] for i in numbers])
-    look = settle(views, TRIPOD_VOTES)
-    full = [(held.pictures[i], v.tone) for i, v in zip(numbers, views, strict=True)]
+def _tripod_look(scene: Scene, held: _Held, key: int) -> tuple[Look, list[View]]:
+    views = tripod_views(held.small[key], [held.small[i] for i in _tripod_frames(scene, key)])
+    return settle(views, TRIPOD_VOTES), views
+
+
+def _tripod_frames(scene: Scene, key: int) -> list[int]:
+    return sorted({*scene.others(key), *scene.distant})
+
+
+def _tripod_key(scene: Scene, held: _Held, box: Box, key: int, look: Look, views: list[View]) -> tuple[Look, Backdrop]:
+    full = [(held.pictures[i], v.tone) for i, v in zip(_tripod_frames(scene, key), views, strict=True)]
     return look, gather(look, views, full, [None] * len(full), box, scene.shot.sizes.source)
 
 
