@@ -1,7 +1,5 @@
 """The contact sheet: a run judged at a glance."""
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 from jaxtyping import UInt8
@@ -20,11 +18,9 @@ DIFFERENCE_GAIN = 8
 Picture = UInt8[np.ndarray, "h w 3"]
 
 
-def make_sheet(clip: FrameSource, stack: StackReader, frames: Sequence[int] | None = None) -> Picture:
+def make_sheet(clip: FrameSource, stack: StackReader) -> Picture:
     """Rows: input, plate, each layer on a checkerboard, difference of the recomposed stack (x 8). Columns: frames."""
-    count = clip.info.frames
-    chosen = list(frames) if frames is not None else _spread(count)
-    return np.hstack([_column(clip, stack, frame) for frame in chosen])
+    return np.hstack([_column(clip, stack, frame) for frame in _spread(clip.info.frames)])
 
 
 def _spread(count: int) -> list[int]:

@@ -27,8 +27,8 @@ class CameraPath:
     from_first: Float64[np.ndarray, "t 3 3"]
     """Takes normalised positions of the first frame to each frame."""
     drift_px: Float64[np.ndarray, " t"]
-    """How far each frame's picture lies from the first one's, in pixels of the tracking size; NaN where too little of the
-    background can be tracked."""
+    """How far each frame's picture lies from the first one's, in pixels of the tracking size; NaN where too little of
+    the background can be tracked."""
 
     @property
     def is_tripod(self) -> bool:
@@ -44,13 +44,11 @@ class CameraPath:
         return homography / homography[2, 2]
 
 
-def corners(
-    gray: UInt8[np.ndarray, "h w"], free: UInt8[np.ndarray, "h w"], most: int
-) -> Float32[np.ndarray, "n 2"]:
+def corners(gray: UInt8[np.ndarray, "h w"], free: UInt8[np.ndarray, "h w"], most: int) -> Float32[np.ndarray, "n 2"]:
     """Up to about `most` well-textured points where `free` is not zero.
 
-    Two thirds are the picture's best; for the others each cell of a grid gives its own best, so that a bare floor is not
-    forgotten for the sake of a brick wall.
+    Two thirds are the picture's best; for the others each cell of a grid gives its own best, so that a bare floor is
+    not forgotten for the sake of a brick wall.
     """
     height, width = gray.shape
     spacing = max(3.0, (gray.size / most) ** 0.5 * 0.4)
@@ -83,18 +81,26 @@ def track(
     if len(points) == 0:
         return points, np.zeros(0, bool)
     start, there = points[:, None], guess[:, None].copy()
-    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 0.01)
-    options = dict(winSize=(11, 11), maxLevel=3, criteria=stop, flags=cv2.OPTFLOW_USE_INITIAL_FLOW)
-    there, found, _ = cv2.calcOpticalFlowPyrLK(gray_from, gray_to, start, there, **options)
+    there, found = _follow(gray_from, gray_to, start, there)
     home = start + (
         there - guess[:, None]
     )  # a start as wrong as the way there began, or coming home would prove nothing
-    back, found_back, _ = cv2.calcOpticalFlowPyrLK(gray_to, gray_from, there, home, **options)
+    back, found_back = _follow(gray_to, gray_from, there, home)
     home = (np.abs(back - start).max((1, 2)) < HOME_PX) & (found[:, 0] > 0) & (found_back[:, 0] > 0)
     height, width = gray_to.shape
     there = there[:, 0]
     inside = (there > 1).all(1) & (there[:, 0] < width - 2) & (there[:, 1] < height - 2)
     return there, home & inside
+
+
+def _follow(
+    gray: np.ndarray, other: np.ndarray, points: np.ndarray, guess: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 0.01)
+    there, found, _ = cv2.calcOpticalFlowPyrLK(
+        gray, other, points, guess, winSize=(11, 11), maxLevel=3, criteria=stop, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
+    )
+    return there, found
 
 
 @dataclass(frozen=True)

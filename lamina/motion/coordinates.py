@@ -1,7 +1,7 @@
 """Picture positions that mean the same at every size.
 
-A normalised position is (2 (x + 1/2) / w - 1, (2 (y + 1/2) - h) / w): the left edge is -1, the right edge is 1, and one
-unit is half the picture's width on both axes. Cameras estimated at a small size therefore hold at source size unchanged.
+A normalised position is (2 (x + 1/2) / w - 1, (2 (y + 1/2) - h) / w): the left edge is -1, the right edge is 1, and
+one unit is half the picture's width on both axes. Cameras estimated at a small size therefore hold at source size.
 """
 
 import cv2
@@ -34,7 +34,7 @@ def warp_map(
 ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
     """Where the pixels of `box` lie in another picture of the same (width, height): x and y maps for `cv2.remap`.
 
-    `camera` acts on (x, y, 1, relief) in normalised positions; `relief` is the parallax coordinate per pixel of the box.
+    `camera` acts on (x, y, 1, relief) in normalised positions; `relief` is the parallax coordinate per pixel.
     """
     width, height = size
     left, top, right, bottom = box

@@ -23,7 +23,8 @@ def leftover_motion(
     gray, gray_other = (
         cv2.cvtColor((p.clip(0, 1) * np.float32(255)).astype(np.uint8), cv2.COLOR_RGB2GRAY) for p in (picture, other)
     )
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(gray, gray_other, None)
+    flow = np.zeros((*gray.shape, 2), np.float32)
+    cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(gray, gray_other, flow)
     return flow.clip(-LIMIT_PX, LIMIT_PX)
 
 

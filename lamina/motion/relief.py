@@ -159,7 +159,7 @@ def triangulate(
     tracks: dict[int, Tracks],
     tolerance: float,
 ) -> tuple[Float64[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
-    """The relief that all cameras agree on best, and whether at least two of them saw the point and it is fixed by them.
+    """The relief that all cameras agree on best, and whether at least two of them saw the point and fix it.
 
     Linear in the relief once the cameras are known; a frame that disagrees by more than `tolerance` counts little.
     """
@@ -286,7 +286,7 @@ def spread_relief(
 
 
 def _unexplained(points: np.ndarray, tracks: dict[int, Tracks], flat: Relief) -> float:
-    """The worst frame's 90th percentile of the distance between tracked points and their homography, in normalised units."""
+    """The worst frame's 90th percentile of the distance between points and their homography, in normalised units."""
     scene = np.hstack([points, np.ones((len(points), 1)), np.zeros((len(points), 1))])
     worst = 0.0
     for frame, camera in zip(flat.frames, flat.cameras, strict=True):

@@ -1,7 +1,7 @@
 """The relief of every pixel, by plane sweep: the depth at which the other frames agree about its colour.
 
-Collins 1996 ("A space-sweep approach to true multi-image matching") with the projective cameras of `relief`. It also finds
-what lies behind an object: there the target itself has no say, and the frames that look past the object decide.
+Collins 1996 ("A space-sweep approach to true multi-image matching") with the projective cameras of `relief`. It also
+finds what lies behind an object: there the target itself has no say, and the frames that look past the object decide.
 """
 
 import cv2
@@ -13,7 +13,7 @@ from lamina.motion.relief import Relief, spread_relief
 
 LABELS = 30
 BEYOND = 0.7
-"""How far beyond the tracked points' relief to search, in their range: the nearest thing may never carry a free point."""
+"""How far beyond the tracked points' relief to search, in their range: the nearest thing may carry no free point."""
 NOISE = 9.0
 """Variance of one channel in 8-bit levels below which agreement means nothing."""
 UNSEEN_COST = 30.0
@@ -33,9 +33,9 @@ View = tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]
 def sweep_relief(relief: Relief, target: View, others: dict[int, View]) -> Float32[np.ndarray, "h w"]:
     """Choose the relief of every pixel of the (small) target picture. Zero where the relief is planar.
 
-    Candidates are the large planes that the tracked points lie on, and fronto-parallel ones at all depths. The cost of a
-    candidate is the spread of the frames' colours, averaged over a small window; fronto-parallel ones pay a little for
-    not being a plane of the scene, and for leaving the relief interpolated from the points. So flat regions and the
+    Candidates are the large planes that the tracked points lie on, and fronto-parallel ones at all depths. The cost of
+    a candidate is the spread of the frames' colours, averaged over a small window; fronto-parallel ones pay a little
+    for not being a plane of the scene, and for leaving the relief interpolated from the points. So flat regions and the
     unseen parts of a plane follow the plane.
     """
     height, width = target[1].shape

@@ -30,7 +30,7 @@ HALO_STEP = 2
 SUSPECT = 0.3
 """Persistence from which a place is no longer trusted to show background in any frame."""
 STRONG, WEAK = 1.0, 0.5
-"""Hysteresis on evidence times persistence: a strong change counts, a weak one where it touches a strong one or the object."""
+"""Hysteresis on evidence times persistence: a strong change counts, a weak one where it touches that or the object."""
 LASTING_TRIPOD, LASTING_MOVING = 0.1, 0.6
 """Persistence below which a change is not the object's, however strong it is. Where the camera moves, misaligned
 background makes strong changes too; on a tripod a swinging arm's shadow may come and go."""
@@ -134,7 +134,8 @@ def attribute_effects(
     """The effect region of every object in one frame, without the masks.
 
     A pixel goes to the object with which its change persists best, near ones first; it is kept by hysteresis, grown
-    from strong changes and from the object's own outline; changes less persistent than `lasting` are nobody's. Where the frame itself knows nothing, persistence decides.
+    from strong changes and from the object's own outline; changes less persistent than `lasting` are nobody's. Where
+    the frame itself knows nothing, persistence decides.
     """
     strength = (
         cv2.GaussianBlur(np.where(evidence == UNKNOWN, 0, evidence).astype(np.float32), (0, 0), 1.0) / EVIDENCE_ONE
@@ -157,7 +158,7 @@ def _hysteresis(
 ) -> Bool[np.ndarray, "h w"]:
     weak = score > WEAK
     seeds = ((score > STRONG) & (reach < DETACHED_REACH)) | (weak & (grow(outline, 3) > 0))
-    _, labels = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)
+    labels = np.asarray(cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)[1], np.int32)
     wanted = np.zeros(labels.max() + 1, bool)
     wanted[labels[seeds]] = True
     wanted[0] = False

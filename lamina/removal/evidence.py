@@ -29,11 +29,12 @@ UNKNOWN = 255
 def evidence(target: Small, look: Look, still: bool) -> UInt8[np.ndarray, "h w"]:
     """How far each pixel is from the background, in units of what could be chance (64 = just that, 254 = four times).
 
-    Two tests, the greater one counts. Fine: the pixel lies outside the range of the background's 3 x 3 neighbourhood, so
-    that half a pixel of misalignment is no evidence. Soft: local means differ, which finds faint wide shadows that
+    Two tests, the greater one counts. Fine: the pixel lies outside the range of the background's 3 x 3 neighbourhood,
+    so that half a pixel of misalignment is no evidence. Soft: local means differ, which finds faint wide shadows that
     texture hides. Where the camera is not `still`, what a small shift of the background explains is no evidence either:
     alignment leaves some behind; and where something passed through many of the views, no difference proves nothing: a
-    shadow that goes with the camera lingers in the median. `UNKNOWN` there, inside the objects and where no trusted view shows the background.
+    shadow that goes with the camera lingers in the median. `UNKNOWN` there, inside the objects, and where no trusted
+    view shows the background.
     """
     known = look.trusted & (target.free > 0)
     tone = tone_between(look.rgb, target.rgb, known & (target.free == FREE))

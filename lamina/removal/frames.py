@@ -80,7 +80,7 @@ def _free_at(covered: UInt8[np.ndarray, "h w"], size: tuple[int, int]) -> UInt8[
 
 
 def with_suspects(small: Small, suspect: Bool[np.ndarray, "d w"]) -> Small:
-    """The same frame, with places at detection size marked that may hold an effect; geometry and sweep leave them out."""
+    """The same frame with places marked that may hold an effect; geometry and sweep leave them out."""
     marked = np.where(suspect & (small.free > 0), SUSPECT, small.free).astype(np.uint8)
     doubtful = suspect.astype(np.uint8) * 255
     gray_free, sweep_free = (

@@ -14,8 +14,8 @@ from lamina.masks.trimask import UNKNOWN, make_trimask
 from lamina.motion.anchor import Look, View
 from lamina.motion.coordinates import Box, resize_area
 from lamina.motion.exposure import apply_tone
-from lamina.removal.effects import LASTING_MOVING, LASTING_TRIPOD, attribute_effects
 from lamina.removal.completed import Completed
+from lamina.removal.effects import LASTING_MOVING, LASTING_TRIPOD, attribute_effects
 from lamina.removal.fill import fill_unseen
 from lamina.removal.frames import REACH_FRAMES, Nearby, Small, shrink_frame
 from lamina.removal.look import aligned_views, look_through_time, settle, tone_between, tripod_views
@@ -60,9 +60,14 @@ class Target:
     """What must stay as it is outside the objects, source size."""
 
     @property
+    def touched(self) -> Bool[np.ndarray, "d w"]:
+        """Where any object has an effect."""
+        return np.asarray(self.effects.any(0))
+
+    @property
     def changed(self) -> Bool[np.ndarray, "d v"]:
         """Where objects are or may have changed the picture, with the doubt about the masks' edges."""
-        return self.effects.any(0) | (self.small.free == 0)
+        return self.touched | (self.small.free == 0)
 
 
 def make_plates(scene: Scene, todo: Sequence[range]) -> Iterator[PlateWindow]:
@@ -205,7 +210,7 @@ def _finish(target: Target, look: Look, backdrop: Backdrop) -> np.ndarray:
     source = target.frame.shape[1::-1]
     box = backdrop.box
     rgb = backdrop.rgb
-    lifted = relight(target.small, look, target.effects.any(0))
+    lifted = relight(target.small, look, target.touched)
     if lifted is not None:
         factor, share = (at_source(v, box, source) for v in lifted)
         own = to_levels(target.frame[box[1] : box[3], box[0] : box[2]])
@@ -218,7 +223,7 @@ def _finish(target: Target, look: Look, backdrop: Backdrop) -> np.ndarray:
 def _lay(target: Target, backdrop: Backdrop) -> np.ndarray:
     source = target.frame.shape[1::-1]
     left, top, right, bottom = backdrop.box
-    region = cv2.GaussianBlur(grow(target.effects.any(0), 2).astype(np.float32), (0, 0), 1.0)
+    region = cv2.GaussianBlur(grow(target.touched, 2).astype(np.float32), (0, 0), 1.0)
     effect: Float32[np.ndarray, "h w"] = at_source(region, backdrop.box, source)
     own, mask = to_levels(target.frame[top:bottom, left:right]), target.mask[top:bottom, left:right]
     weight = change_weight(own, backdrop.rgb, mask, effect, source[0])

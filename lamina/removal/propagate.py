@@ -1,7 +1,7 @@
 """The `propagate` engine: the background behind the objects is looked up in the frames that show it. No weights.
 
-Four passes over the clip, each in windows and with bounded memory. What a pass finds is kept in the work folder, so that
-a stopped run goes on at the window it was in.
+Four passes over the clip, each in windows and with bounded memory. What a pass finds is kept in the work folder, so
+that a stopped run goes on at the window it was in.
 
 1. *survey*: how the camera moves, where the objects are.
 2. *first look*: other frames are laid over each frame; what they do not explain is evidence of an effect.

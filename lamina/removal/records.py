@@ -54,7 +54,7 @@ class Alignments:
                 f"depth{i}": alignment.depth,
             }
         with whole_file(self._file(start)) as part, part.open("wb") as stream:
-            np.savez(stream, **arrays)
+            np.savez(stream, allow_pickle=False, **arrays)
 
     def __getitem__(self, frame: int) -> Alignment:
         start = frame // self._size * self._size

@@ -53,8 +53,8 @@ def at_source(
         return values[box[1] : box[3], box[0] : box[2]]
     x = ((np.arange(box[0], box[2]) + 0.5) * (width / source[0]) - 0.5).astype(np.float32)
     y = ((np.arange(box[1], box[3]) + 0.5) * (height / source[1]) - 0.5).astype(np.float32)
-    maps = np.meshgrid(x, y)
-    return cv2.remap(np.ascontiguousarray(values), *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    columns, rows = np.meshgrid(x, y)
+    return cv2.remap(np.ascontiguousarray(values), columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def gather(

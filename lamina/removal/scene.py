@@ -18,7 +18,7 @@ WINDOW_FRAMES = 16
 VIEWS = 16
 """Other frames laid over one frame of a moving camera."""
 TRIPOD_VIEWS = 40
-"""Frames near in time that a tripod look is made of, and as many again from the whole of a long clip divided by four."""
+"""Frames near in time that a tripod look is made of; a long clip adds a quarter as many from all over it."""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ def survey(frames: Iterable[Small], report: Callable[[int], None]) -> Survey:
         else:
             steps.append(camera_step(before, here))
             moved = displacement_px(first, here)
+            if moved is None:  # nothing of the first frame is in view any more; a whip pan shows from frame to frame
+                moved = displacement_px(before, here)
             drift.append(np.nan if moved is None else moved)
         for k, mask in enumerate(small.masks):
             places[k][small.index] = place_of(mask)
