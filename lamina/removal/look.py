@@ -16,6 +16,9 @@ from lamina.motion.sweep import sweep_relief
 from lamina.removal.frames import FREE, Small
 
 
+TONE_SAMPLES = 1500
+
+
 @dataclass(frozen=True)
 class Alignment:
     """How other frames are laid over one target frame."""
@@ -47,7 +50,7 @@ def aligned_views(target: Small, others: Mapping[int, Small], alignment: Alignme
     for frame, camera in zip(alignment.relief.frames, alignment.relief.cameras, strict=True):
         other = others[frame]
         x, y = warp_map(camera, depth, (0, 0, width, height), (width, height))
-        rgb = cv2.remap(other.rgb, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        rgb = cv2.remap(other.rgb, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         free = cv2.remap(other.free, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
         tone = tone_between(rgb, target.rgb, (free == FREE) & (target.free == FREE))
         views.append(View(apply_tone(rgb, tone), free, abs(frame - target.index), tone))
@@ -55,10 +58,11 @@ def aligned_views(target: Small, others: Mapping[int, Small], alignment: Alignme
 
 
 def tone_between(source: np.ndarray, target: np.ndarray, shared: np.ndarray) -> Tone:
-    """Exposure change between two aligned pictures, from at most about 1,500 shared pixels."""
-    rows, columns = np.nonzero(shared)
-    step = max(1, len(rows) // 1500)
-    return fit_tone(source[rows[::step], columns[::step]], target[rows[::step], columns[::step]])
+    """Exposure change between two aligned pictures, from a grid of about 1,500 of their pixels."""
+    step = max(1, round((shared.size / TONE_SAMPLES) ** 0.5))
+    grid = slice(step // 2, None, step), slice(step // 2, None, step)
+    chosen = shared[grid]
+    return fit_tone(source[grid][chosen], target[grid][chosen])
 
 
 def look_moving(target: Small, others: Mapping[int, Small], alignment: Alignment, votes: int) -> Look:
