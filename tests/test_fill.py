@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lamina.motion.smooth import push_pull
-from lamina.removal.fill import complete, complete_large, from_key
+from lamina.removal.fill import complete
 
 SIZE = (96, 128)
 HOLE = np.s_[30:66, 45:85]
@@ -130,33 +130,3 @@ def test_a_guess_of_another_place_is_dropped():
     picture, unseen = weave(), hole()
     plain = complete(picture, unseen)
     np.testing.assert_array_equal(complete(picture, unseen, guess=leaves()), plain)
-
-
-def test_a_large_picture_gets_its_own_detail():
-    large, unseen = weave((288, 384), 6), hole((288, 384), np.s_[90:198, 135:255])
-    large = large * 0.5 + 0.5 * cv2.resize(weave(), (384, 288))
-    small = cv2.resize(large, (128, 96), interpolation=cv2.INTER_AREA)
-    found = complete_large(emptied(large, unseen), unseen, small, hole())
-    np.testing.assert_array_equal(found[~unseen], large[~unseen])
-    enlarged = cv2.resize(complete(small, hole()), (384, 288))
-    assert psnr(found, large, unseen) > psnr(enlarged, large, unseen) + 3
-    again = complete_large(emptied(large + np.float32(0.02), unseen), unseen, small, hole(), guess=found)
-    assert np.abs(again - found - np.float32(0.02))[unseen].mean() < 1 / 255
-
-
-def test_equal_sizes_are_completed_alike():
-    picture, unseen = leaves(), hole()
-    np.testing.assert_allclose(complete_large(picture, unseen, picture, unseen), complete(picture, unseen), atol=1e-6)
-
-
-def test_a_key_frames_filling_moves_with_the_camera():
-    wide = leaves((96, 148))
-    key, frame, unseen = wide[:, :128], wide[:, 20:], hole(place=np.s_[30:66, 80:120])
-    shift = np.hstack([np.eye(3), np.zeros((3, 1))])
-    shift[0, 2] = 2 * 20 / 128
-    found, still = from_key(emptied(frame, unseen), unseen, key, np.ones(SIZE, bool), shift)
-    covered = unseen & ~still
-    np.testing.assert_array_equal(still, hole(place=np.s_[30:66, 108:120]))
-    assert np.abs(found - frame)[covered].max() < 0.02
-    np.testing.assert_array_equal(found[~unseen], frame[~unseen])
-    assert found[still][:, 1:].min() > 0.1, "the rest is smooth, and not what the hole held"

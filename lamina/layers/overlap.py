@@ -10,9 +10,9 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from lamina.layers.bleed import fill
 from lamina.layers.follow import Motion, box_of, follow, shifted
 from lamina.layers.solve import as_float
+from lamina.motion.smooth import push_pull
 
 MARGIN_PX = 24
 DARKEST = np.float32(2 / 255)
@@ -159,7 +159,7 @@ def guess_change(overlaps: Overlaps, name: str, t: int, box: Box) -> np.ndarray:
         other = overlaps.alone(name, u)
         if other is not None:
             used += _take(change, open_, other, overlaps.motion(name, u, t), box)
-    continued = fill(change, (~open_).astype(np.float32)) * overlaps.reach(name, t, box)[..., None]
+    continued = push_pull(change, (~open_).astype(np.float32)) * overlaps.reach(name, t, box)[..., None]
     return np.where(open_[..., None], continued, change)
 
 

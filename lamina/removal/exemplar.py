@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Float32
 
 from lamina.motion.coordinates import resize_area
 from lamina.removal.patch_field import (
@@ -30,15 +30,6 @@ ROUNDS = 4
 
 
 @dataclass(frozen=True)
-class Completed:
-    """A completed picture and where its pixels come from."""
-
-    rgb: Float32[np.ndarray, "h w 3"]
-    source_xy: Int32[np.ndarray, "h w 2"]
-    """Column and row of the pixel that shows the same thing; a pixel's own place where nothing was copied."""
-
-
-@dataclass(frozen=True)
 class _Size:
     """The picture at one size of the pyramid."""
 
@@ -60,16 +51,11 @@ class _Size:
         return _Size(rgb, share < 0.5, resize_area(self.banned.astype(np.float32), size) > 0)
 
 
-def own_places(height: int, width: int) -> Int32[np.ndarray, "h w 2"]:
-    """Column and row of every pixel."""
-    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.int32)
-
-
 def complete_by_example(
     rgb: Float32[np.ndarray, "h w 3"],
     hole: Bool[np.ndarray, "h w"],
     banned: Bool[np.ndarray, "h w"],
-) -> Completed | None:
+) -> Float32[np.ndarray, "h w 3"] | None:
     """Fill `hole` with copies from outside `hole` and `banned`; None where there is too little to copy from.
 
     The generator starts from a fixed seed, so the same input gives the same result.
@@ -89,7 +75,7 @@ def complete_by_example(
         offsets = field.offsets()
         if size is whole:
             filled = _join(size, field, filled)
-    return Completed(filled, own_places(*hole.shape) + np.where(hole[..., None], np.asarray(offsets), 0))
+    return filled
 
 
 def _pyramid(size: _Size) -> Sequence[_Size]:

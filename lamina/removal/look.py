@@ -15,7 +15,6 @@ from lamina.motion.relief import Relief, estimate_relief
 from lamina.motion.sweep import sweep_relief
 from lamina.removal.frames import FREE, Small
 
-
 TONE_SAMPLES = 1500
 
 

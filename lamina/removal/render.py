@@ -20,6 +20,8 @@ KEEP_BELOW, REPLACE_ABOVE = 2.5 / 255, 6 / 255
 """Outside the mask, changes smaller than the first are left as they are, larger than the second are replaced."""
 SEAM_LIMIT = 10 / 255
 """The most that a background is shifted to meet its surroundings."""
+LIT_PX = 15
+"""Across how many pixels at detection size lit ground is compared."""
 RELIGHT_LIMIT = 1.4
 """Greatest logarithm of the factor by which a shadow is lifted where its ground was never seen without it."""
 
@@ -94,7 +96,8 @@ def relight(
     """Lift a shadow where its ground was never seen without it: by the factor found where it was.
 
     Returns the logarithm of the factor and where to use it (0..1) at detection size, or None where nothing is to do.
-    The ground keeps its own texture, which no other frame could give.
+    The ground keeps its own texture, which no other frame could give, and gets no lighter than the lightest ground that
+    was seen close by: where it only seemed to be in shadow, it must not glow.
     """
     unseen = effect & ~look.trusted & (target.free > 0)
     known = effect & look.trusted & (target.free > 0)
@@ -103,6 +106,10 @@ def relight(
     lit = np.maximum(look.rgb, 0)  # what was resampled sharply may be a little below black
     ratio = np.log((lit + 0.02) / (target.rgb + 0.02)).clip(-RELIGHT_LIMIT, RELIGHT_LIMIT)
     factor = push_pull(np.where(known[..., None], ratio, 0), known.astype(np.float32))
+    nearby = cv2.dilate(
+        np.where(look.trusted[..., None], lit, 0).astype(np.float32), np.ones((LIT_PX, LIT_PX), np.uint8)
+    )
+    factor = np.minimum(factor, np.maximum(np.log((nearby + 0.02) / (target.rgb + 0.02)), 0))
     inside = cv2.GaussianBlur(effect.astype(np.float32), (0, 0), 1.5)
     return factor * inside[..., None], cv2.GaussianBlur(unseen.astype(np.float32), (0, 0), 1.0)
 

@@ -1,28 +1,13 @@
-"""Making two pictures meet: what they differ by on one side of a seam is carried to the other."""
+"""Making a filling meet what surrounds it: its slopes are kept, its levels give way."""
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from lamina.motion.smooth import push_pull
-
 SEAM_LIMIT = 32 / 255
-"""The most that is carried over; larger differences are mismatches, which must not spread."""
-SEAM_BLUR_PX = 2.0
+"""The most that a step at the rim is evened out; larger differences are mismatches, which must not spread."""
 KEEP_LEVEL = np.float32(5e-3)
 """How much a joined filling clings to its own level; it gives way over one by the root of this, in pixels."""
 SOLVER_STEPS = 40
-
-
-def carry_over(
-    difference: Float32[np.ndarray, "h w 3"], where: Bool[np.ndarray, "h w"]
-) -> Float32[np.ndarray, "h w 3"]:
-    """The difference known at `where`, averaged a little and carried smoothly to everywhere else (levels)."""
-    weight = where.astype(np.float32)
-    limited = difference.clip(-SEAM_LIMIT, SEAM_LIMIT) * weight[..., None]
-    near = cv2.GaussianBlur(weight, (0, 0), SEAM_BLUR_PX)
-    mean = cv2.GaussianBlur(limited, (0, 0), SEAM_BLUR_PX) / np.maximum(near, 1e-3)[..., None]
-    return push_pull(mean, weight)
 
 
 def join_slopes(
