@@ -6,8 +6,9 @@ import pytest
 
 from lamina.layers.complete import complete
 from lamina.layers.overlap import LayerInputs, find_overlaps
-from lamina.layers.solve import SolveConfig, as_float, lay_over
+from lamina.layers.solve import SolveConfig, lay_over
 from lamina.layers.window import solve_window
+from lamina.levels import to_levels
 
 SIZE = (96, 160)
 STEP_PX = 5
@@ -60,10 +61,10 @@ def test_the_stack_still_adds_up():
     inputs, _ = behind_pole()
     layers = solve_window(inputs, SolveConfig())
     for t, frame in enumerate(inputs.frames):
-        picture = as_float(inputs.plates[t])
+        picture = to_levels(inputs.plates[t])
         for name in inputs.order:
             picture = lay_over(layers[name][t], picture)
-        assert np.abs(picture - as_float(frame)).max() < 1.6 / 255
+        assert np.abs(picture - to_levels(frame)).max() < 1.6 / 255
 
 
 def test_what_no_frame_shows_stays_empty():

@@ -48,9 +48,9 @@ def test_alignments_come_back_by_frame(tmp_path: Path):
         )
         for n, m in [(3, 7), (2, 0), (5, 1)]
     ]
-    Alignments(tmp_path, 2).write(0, kept[:2])
-    Alignments(tmp_path, 2).write(2, kept[2:])
-    found = Alignments(tmp_path, 2)
+    Alignments(tmp_path, "align", 2).write(0, kept[:2])
+    Alignments(tmp_path, "align", 2).write(2, kept[2:])
+    found = Alignments(tmp_path, "align", 2)
     for t, wanted in enumerate(kept):
         assert found[t].relief.frames == wanted.relief.frames and found[t].relief.is_planar == wanted.relief.is_planar
         for name in ("cameras", "points", "values"):

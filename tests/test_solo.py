@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from lamina.layers.overlap import LayerInputs, share_change
-from lamina.layers.solve import SolveConfig, as_float, lay_over
+from lamina.layers.solve import SolveConfig, lay_over
 from lamina.layers.window import solve_window
+from lamina.levels import to_levels
 
 SIZE = (100, 160)
 
@@ -55,17 +56,17 @@ def solved():
 def test_layers_back_to_front_over_the_plate_give_the_input(solved):
     inputs, _, layers = solved
     for t, frame in enumerate(inputs.frames):
-        picture = as_float(inputs.plates[t])
+        picture = to_levels(inputs.plates[t])
         for name in inputs.order:
             picture = lay_over(layers[name][t], picture)
-        assert np.abs(picture - as_float(frame)).max() < 1.6 / 255
+        assert np.abs(picture - to_levels(frame)).max() < 1.6 / 255
 
 
 def test_crossing_shadows_go_to_the_one_that_throws_them(solved):
     inputs, solos, layers = solved
     for name in inputs.order:
         wrong = [
-            np.abs(lay_over(layers[name][t], as_float(inputs.plates[t])) - solos[name][t])
+            np.abs(lay_over(layers[name][t], to_levels(inputs.plates[t])) - solos[name][t])
             for t in range(len(inputs.frames))
         ]
         assert np.mean(np.square(wrong)) < 10 ** (-36 / 10)

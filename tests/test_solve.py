@@ -10,8 +10,9 @@ from twins.solve_slow import closed_form_slow
 
 from lamina.layers.effect import noise_of
 from lamina.layers.overlap import LayerInputs
-from lamina.layers.solve import WHITE, SolveConfig, as_float, closed_form, color_for, lay_over, quantize_up, store
+from lamina.layers.solve import SolveConfig, closed_form, color_for, lay_over, quantize_up, store
 from lamina.layers.window import solve_window
+from lamina.levels import WHITE, to_levels
 
 LEVELS = arrays(np.uint8, (3, 4, 3))
 TYPES = ("uint8", "uint16", "float32")
@@ -19,7 +20,7 @@ TYPES = ("uint8", "uint16", "float32")
 
 @given(LEVELS, LEVELS)
 def test_the_closed_form_equals_its_twin(picture, below):
-    picture, below = as_float(picture), as_float(below)
+    picture, below = to_levels(picture), to_levels(below)
     color, alpha = closed_form(picture, below)
     color_slow, alpha_slow = closed_form_slow(picture, below)
     np.testing.assert_allclose(alpha, alpha_slow, atol=1e-5)
@@ -30,7 +31,7 @@ def test_the_closed_form_equals_its_twin(picture, below):
 @given(LEVELS, LEVELS, arrays(np.float32, (3, 4), elements=st.floats(0, 1, width=32)), st.sampled_from(TYPES))
 def test_a_stored_layer_over_its_ground_is_the_picture(picture, below, wish, kind):
     dtype = np.dtype(kind)
-    picture, below = as_float(picture), as_float(below)
+    picture, below = to_levels(picture), to_levels(below)
     _, least = closed_form(picture, below)
     alpha = quantize_up(np.maximum(least, wish), dtype)
     rgba = store(color_for(picture, below, alpha), alpha, dtype)
@@ -41,7 +42,7 @@ def test_a_stored_layer_over_its_ground_is_the_picture(picture, below, wish, kin
 
 @given(LEVELS, LEVELS)
 def test_the_closed_form_stays_in_range(picture, below):
-    color, alpha = closed_form(as_float(picture), as_float(below))
+    color, alpha = closed_form(to_levels(picture), to_levels(below))
     assert 0 <= alpha.min() and alpha.max() <= 1
     assert 0 <= color.min() and color.max() <= 1
 
@@ -55,7 +56,7 @@ def test_values_beyond_white_are_kept_in_float_pictures():
 
 @given(LEVELS, st.floats(0.05, 0.95))
 def test_a_neutral_darkening_is_black(below, strength):
-    below = as_float(np.maximum(below, 1))
+    below = to_levels(np.maximum(below, 1))
     color, alpha = closed_form(below * np.float32(1 - strength), below)
     np.testing.assert_allclose(alpha, strength, atol=1e-4)
     assert color.max() < 1e-3
@@ -117,8 +118,8 @@ def test_a_window_adds_up_and_its_shadow_is_black(dtype):
     layers = solve_one(parts)
     for frame, plate, mask, influence, rgba in zip(*parts, layers, strict=True):
         assert rgba.dtype == frame.dtype and rgba.shape == (*frame.shape[:2], 4)
-        assert np.abs(lay_over(rgba, as_float(plate)) - as_float(frame)).max() < 1.5 / 255
-        layer = as_float(rgba)
+        assert np.abs(lay_over(rgba, to_levels(plate)) - to_levels(frame)).max() < 1.5 / 255
+        layer = to_levels(rgba)
         assert not layer[..., 3][influence == 0].any()
         assert layer[..., 3][cv2.erode(mask, np.ones((9, 9))) == 255].min() == 1
         shadow = (layer[..., 3] > 0.45) & (layer[..., 3] < 0.55) & (cv2.dilate(mask, np.ones((9, 9))) == 0)
@@ -142,11 +143,11 @@ def test_a_mask_that_is_a_little_wrong_leaves_no_fringe(wrong_px):
 def test_noise_makes_no_alpha_and_steadies_in_shadows():
     sigma = 2 / 255
     parts = shadowed_disc(noise=sigma)
-    layers = [as_float(rgba)[..., 3] for rgba in solve_one(parts)]
+    layers = [to_levels(rgba)[..., 3] for rgba in solve_one(parts)]
     for frame, plate, influence, alpha in zip(parts[0], parts[1], parts[3], layers, strict=True):
-        clean = (influence == 255) & (np.abs(as_float(frame) - as_float(plate)).max(-1) < 3 * sigma)
+        clean = (influence == 255) & (np.abs(to_levels(frame) - to_levels(plate)).max(-1) < 3 * sigma)
         assert alpha[clean].mean() < 0.012
-    raw = [as_float(rgba)[..., 3] for rgba in solve_one(parts, config=SolveConfig(smooth_px=0, noise_sigmas=0.0))]
+    raw = [to_levels(rgba)[..., 3] for rgba in solve_one(parts, config=SolveConfig(smooth_px=0, noise_sigmas=0.0))]
     inside = [smooth_disc((96, 128), (32 + 4 * t + 24, 54), 10) == 1 for t in range(6)]
     inside = [area & (cv2.dilate(m, np.ones((9, 9))) == 0) for area, m in zip(inside, parts[2], strict=True)]
     spread = np.mean([alpha[area].std() for alpha, area in zip(layers, inside, strict=True)])

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from lamina.layers.bleed import bleed
 from lamina.layers.follow import gray_of, shifted
 from lamina.layers.overlap import Box, Overlaps, grow
-from lamina.layers.solve import as_float
-from lamina.motion.smooth import push_pull
+from lamina.levels import to_levels
 
 FIT_LEAST = 0.6  # overlap of a brought silhouette with the visible one, below which its frame is not believed
 FRAMES_USED = 8
@@ -87,7 +87,7 @@ def _moved(box: Box, motion: np.ndarray) -> tuple[float, float, float, float]:
 def _view(overlaps: Overlaps, name: str, t: int, box: Box) -> View:
     inputs = overlaps.inputs
     free = ~overlaps.cover(overlaps.fronts(name), t, box)
-    return View(as_float(inputs.frames[t][box]), inputs.masks[name][t][box].astype(np.float32) / 255, free)
+    return View(to_levels(inputs.frames[t][box]), inputs.masks[name][t][box].astype(np.float32) / 255, free)
 
 
 def _look(overlaps: Overlaps, name: str, t: int, box: Box) -> Hidden:
@@ -107,7 +107,7 @@ def _look(overlaps: Overlaps, name: str, t: int, box: Box) -> Hidden:
         open_ &= ~take
     rim = open_ & grow((here.mask * 255).astype(np.uint8), overlaps.edge_px)
     solid = (alpha > 0.98) & ~rim
-    color = np.where(solid[..., None], color, push_pull(color, solid.astype(np.float32)))
+    color = np.where(solid[..., None], color, bleed(color, solid.astype(np.float32)))
     alpha = np.where(rim, 1, alpha) * ~here.free
     return Hidden(box[0].start, box[1].start, color, alpha.astype(np.float32))
 
@@ -138,7 +138,7 @@ def _clean(view: View, edge_px: int) -> View:
     """The view with the object's colour continued over its edge, so that no ground comes along with it."""
     solid = (view.mask > 0.5).astype(np.uint8)
     deep = np.clip(cv2.distanceTransform(solid, cv2.DIST_L2, 5) / (edge_px + 1), 0, 1) ** 3 * view.free
-    color = np.where((deep >= 1)[..., None], view.image, push_pull(view.image, deep.astype(np.float32)))
+    color = np.where((deep >= 1)[..., None], view.image, bleed(view.image, deep.astype(np.float32)))
     return View(color, cv2.GaussianBlur(view.mask, (0, 0), 0.6), view.free.astype(np.float32))
 
 
@@ -150,7 +150,8 @@ def _refine(moved: View, here: View) -> View:
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     rest = flow.calc(gray_of(here.image), gray_of(moved.image), np.zeros((*common.shape, 2), np.float32))
     sure = common * (np.abs(rest).max(-1) < 12)
-    rest = push_pull(cv2.GaussianBlur(rest * sure[..., None], (0, 0), 4), np.minimum(cv2.GaussianBlur(sure, (0, 0), 4), 1))
+    weight = np.minimum(cv2.GaussianBlur(sure, (0, 0), 4), 1)
+    rest = bleed(cv2.GaussianBlur(rest * sure[..., None], (0, 0), 4), weight)
     y, x = np.mgrid[: common.shape[0], : common.shape[1]].astype(np.float32)
     maps = [
         cv2.remap(v, x + rest[..., 0], y + rest[..., 1], cv2.INTER_LINEAR)

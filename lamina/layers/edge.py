@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lamina.layers.bleed import bleed
 from lamina.layers.solve import peak, total
-from lamina.motion.smooth import push_pull
 
 SHARE_LOW, SHARE_HIGH = np.float32(0.06), np.float32(0.94)
 SAME = np.float32(4 / 255)  # a difference that could be the plate's own error
@@ -77,6 +77,6 @@ def object_share(picture: np.ndarray, ground: np.ndarray, zone: Zones, edge_px: 
 def _object_color(picture: np.ndarray, zone: Zones, edge_px: int) -> tuple[np.ndarray, np.ndarray]:
     """The object's colour continued over the band, and its variance there: the deepest pixels near by count most."""
     weight = np.clip((zone.inside_px - 1) / edge_px, 0, 1) ** 3 * (zone.prior > 0.5)
-    both = push_pull(np.concatenate([picture, picture**2], -1), weight)
+    both = bleed(np.concatenate([picture, picture**2], -1), weight)
     color = both[..., :3]
     return color, total(np.maximum(both[..., 3:] - color**2, 0))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lamina.layers.solve import WHITE
+from lamina.levels import WHITE
 
 MARGIN_PX = 32
 TRACK_SIDE_PX = 480  # motion is tracked on a crop no larger than this: it is smooth

@@ -10,9 +10,9 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from lamina.layers.bleed import bleed
 from lamina.layers.follow import Motion, box_of, follow, shifted
-from lamina.layers.solve import as_float
-from lamina.motion.smooth import push_pull
+from lamina.levels import to_levels
 
 MARGIN_PX = 24
 DARKEST = np.float32(2 / 255)
@@ -88,7 +88,10 @@ class Overlaps:
 
 
 def grow(mask: np.ndarray, radius_px: int) -> np.ndarray:
-    """Where a mask, `uint8 h w`, or a pixel near it, is set."""
+    """Where a mask, `uint8 h w`, or a pixel near it, is set.
+
+    Not the exact `masks.binary.grow`: that takes several times as long, and this runs often per object and frame.
+    """
     side = 2 * radius_px + 1
     return cv2.dilate((mask > 127).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0
 
@@ -140,7 +143,7 @@ def _alone(overlaps: Overlaps, name: str, t: int) -> Alone | None:
 
 def log_change(inputs: LayerInputs, t: int, box: Box) -> np.ndarray:
     """log(frame / plate) of a crop, `h w 3`, tamed near black."""
-    frame, plate = as_float(inputs.frames[t][box]), as_float(inputs.plates[t][box])
+    frame, plate = to_levels(inputs.frames[t][box]), to_levels(inputs.plates[t][box])
     return np.log((np.maximum(frame, 0) + DARKEST) / (np.maximum(plate, 0) + DARKEST))
 
 
@@ -159,7 +162,7 @@ def guess_change(overlaps: Overlaps, name: str, t: int, box: Box) -> np.ndarray:
         other = overlaps.alone(name, u)
         if other is not None:
             used += _take(change, open_, other, overlaps.motion(name, u, t), box)
-    continued = push_pull(change, (~open_).astype(np.float32)) * overlaps.reach(name, t, box)[..., None]
+    continued = bleed(change, (~open_).astype(np.float32)) * overlaps.reach(name, t, box)[..., None]
     return np.where(open_[..., None], continued, change)
 
 

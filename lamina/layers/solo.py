@@ -13,7 +13,7 @@ import numpy as np
 from lamina.layers.complete import Hidden
 from lamina.layers.follow import box_of
 from lamina.layers.overlap import MARGIN_PX, Box, Overlaps, guess_change, log_change, share_change
-from lamina.layers.solve import as_float
+from lamina.levels import to_levels
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def solo(
     if box is None:
         return None
     fronts, reach = overlaps.fronts(name), overlaps.reach(name, t, box)
-    ground = below(as_float(inputs.plates[t][box]), box)
-    picture = as_float(inputs.frames[t][box])
+    ground = below(to_levels(inputs.plates[t][box]), box)
+    picture = to_levels(inputs.frames[t][box])
     covered = overlaps.cover(fronts, t, box)
     behind = np.any([overlaps.reach(o, t, box) for o in fronts], 0) if fronts else np.zeros_like(reach)
     shared = reach & behind & ~overlaps.cover(inputs.order, t, box)

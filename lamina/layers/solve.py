@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lamina.levels import WHITE, to_levels
+
 TINY = np.float32(1e-6)
-WHITE = {"uint8": 255, "uint16": 65535, "float32": 1}
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,6 @@ class SolveConfig:
     """How many frames away a part hidden behind another object may be looked up."""
     bleed_px: int = 12
     """How far beyond its edge a layer's colour is continued, so that scaling and filtering find no dark rim."""
-
-
-def as_float(image: np.ndarray) -> np.ndarray:
-    """The picture as float32, white at 1."""
-    return image.astype(np.float32) * np.float32(1 / WHITE[image.dtype.name])
 
 
 def peak(values: np.ndarray) -> np.ndarray:
@@ -100,6 +96,6 @@ def store(color: np.ndarray, alpha: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 def lay_over(rgba: np.ndarray, below: np.ndarray) -> np.ndarray:
     """A stored `h w 4` layer over a float picture, as float: what a viewer will see, rounding included."""
-    layer = as_float(rgba)
+    layer = to_levels(rgba)
     alpha = layer[..., 3:]
     return layer[..., :3] * alpha + below * (1 - alpha)

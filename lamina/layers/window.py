@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lamina.layers.bleed import bleed
 from lamina.layers.complete import Hidden, complete
 from lamina.layers.edge import object_share, peel, zones
 from lamina.layers.effect import Moments, apply_ratio, denoise, doubt, gather, moments, noise_of
 from lamina.layers.overlap import Box, LayerInputs, Overlaps, find_overlaps, grow
 from lamina.layers.solo import Solo, solo
-from lamina.layers.solve import WHITE, SolveConfig, color_for, lay_over, least_alpha, peak, quantize_up, room, store
-from lamina.motion.smooth import push_pull
+from lamina.layers.solve import SolveConfig, color_for, lay_over, least_alpha, peak, quantize_up, room, store
+from lamina.levels import WHITE
 
 LINES_OF_EDGE = 720
 FLOAT_STEPS = 1023  # floating point has no step of its own; ten bits are finer than any noise
@@ -124,7 +125,7 @@ def _solve_piece(effect: Effect, near: list[Moments], dtype: np.dtype, edge_px: 
         target, alpha = _show_hidden(effect, ground, change, target, alpha)
     alpha = quantize_up(np.where((one.influence > 0) | one.hidden, np.clip(alpha, 0, 1), 0), dtype)
     color = np.where((alpha == 1)[..., None], target, color_for(target, one.below, alpha))
-    color, mean = _bleed(color, alpha, config.bleed_px)
+    color, mean = _color_beyond(color, alpha, config.bleed_px)
     return Piece(one.y, one.x, store(color, alpha, dtype), store(mean[None, None], np.zeros((1, 1)), dtype)[0, 0])
 
 
@@ -150,7 +151,7 @@ def _calm_change(effect: Effect, near: list[Moments], config: SolveConfig) -> tu
     weak = np.float32(config.noise_sigmas) * effect.doubt * (1 - one.influence[..., None])
     calm = np.sign(calm) * np.maximum(np.abs(calm) - weak / effect.room, 0)
     calm = calm * (peak(np.abs(calm) * effect.room) > UNSEEN * effect.noise)[..., None]
-    continued = push_pull(calm, effect.seen.astype(np.float32))
+    continued = bleed(calm, effect.seen.astype(np.float32))
     elsewhere = np.where(one.hidden[..., None], effect.change, continued * (one.influence > 0)[..., None])
     return np.where(effect.seen[..., None], calm, elsewhere), slack
 
@@ -169,12 +170,12 @@ def _show_hidden(
     return target, np.where(one.hidden, part.alpha + (1 - part.alpha) * strength, alpha)
 
 
-def _bleed(color: np.ndarray, alpha: np.ndarray, bleed_px: int) -> tuple[np.ndarray, np.ndarray]:
+def _color_beyond(color: np.ndarray, alpha: np.ndarray, bleed_px: int) -> tuple[np.ndarray, np.ndarray]:
     """Colour continued beyond the layer's edge, and the mean that holds further out."""
     visible = (alpha > 0).astype(np.float32)
     mean = np.tensordot(alpha, color, 2) / max(float(alpha.sum()), 1e-6)
     far = 1 - cv2.dilate(visible, np.ones((2 * bleed_px + 1,) * 2, np.uint8))
-    continued = push_pull(color, np.minimum(alpha * 4, 1))
+    continued = bleed(color, np.minimum(alpha * 4, 1))
     continued = np.where(far[..., None] > 0, mean, continued)
     return np.where(visible[..., None] > 0, color, continued), mean
 

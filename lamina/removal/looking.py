@@ -12,7 +12,7 @@ from lamina.motion.coordinates import resize_area
 from lamina.removal.evidence import evidence
 from lamina.removal.frames import Small
 from lamina.removal.look import Alignment, align, find_depth, look_moving, look_through_time, settle, tripod_views
-from lamina.removal.records import FrameArrays
+from lamina.removal.records import Alignments, FrameArrays
 from lamina.removal.scene import Scene, windows
 from lamina.report import Report
 
@@ -64,23 +64,23 @@ def _moving(scene: Scene, held: Mapping[int, Small], targets: Sequence[Small], p
         alignment = align(target, others, scene.found.path)
         return alignment, look_moving(target, others, alignment, FIRST_VOTES)
 
-    return _keep(scene, targets[0].index, list(pool.map(one, targets)))
+    return _keep(scene.first_alignments, targets[0].index, list(pool.map(one, targets)))
 
 
 def _moving_again(
     scene: Scene, held: Mapping[int, Small], targets: Sequence[Small], pool: ThreadPoolExecutor
 ) -> list[Look]:
     def one(target: Small) -> tuple[Alignment, Look]:
-        relief = scene.alignments[target.index].relief
+        relief = scene.first_alignments[target.index].relief
         others = {i: held[i] for i in relief.frames}
         alignment = Alignment(relief, find_depth(relief, target, others))
         return alignment, look_moving(target, others, alignment, SECOND_VOTES)
 
-    return _keep(scene, targets[0].index, list(pool.map(one, targets)))
+    return _keep(scene.alignments, targets[0].index, list(pool.map(one, targets)))
 
 
-def _keep(scene: Scene, start: int, done: list[tuple[Alignment, Look]]) -> list[Look]:
-    scene.alignments.write(start, [alignment for alignment, _ in done])
+def _keep(alignments: Alignments, start: int, done: list[tuple[Alignment, Look]]) -> list[Look]:
+    alignments.write(start, [alignment for alignment, _ in done])
     return [look for _, look in done]
 
 

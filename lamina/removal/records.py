@@ -38,8 +38,8 @@ class FrameArrays:
 class Alignments:
     """One alignment per frame, stored by windows."""
 
-    def __init__(self, folder: Path, size: int):
-        self._folder, self._size = folder, size
+    def __init__(self, folder: Path, name: str, size: int):
+        self._folder, self._name, self._size = folder, name, size
         self._load = lru_cache(maxsize=2)(lambda start: _read(self._file(start)))
 
     def write(self, start: int, alignments: Sequence[Alignment]) -> None:
@@ -55,13 +55,14 @@ class Alignments:
             }
         with whole_file(self._file(start)) as part, part.open("wb") as stream:
             np.savez(stream, allow_pickle=False, **arrays)
+        self._load.cache_clear()  # what was read before is no longer what is kept
 
     def __getitem__(self, frame: int) -> Alignment:
         start = frame // self._size * self._size
         return self._load(start)[frame - start]
 
     def _file(self, start: int) -> Path:
-        return self._folder / f"align.{start:07d}.npz"
+        return self._folder / f"{self._name}.{start:07d}.npz"
 
 
 def _read(file: Path) -> list[Alignment]:

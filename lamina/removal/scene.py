@@ -30,7 +30,9 @@ class Scene:
     first: FrameArrays
     """Evidence of the first look, uint8 at detection size."""
     second: FrameArrays
+    first_alignments: Alignments
     alignments: Alignments
+    """Those of the second look, whose depth knows what may be an effect."""
 
     @property
     def is_tripod(self) -> bool:
@@ -98,7 +100,8 @@ def survey_shot(shot: Shot, report: Report) -> Scene:
     if not file.exists():
         save_survey(file, survey(shot.small(0, shot.frames), lambda done: report("survey", done, shot.frames)))
     first, second = (FrameArrays(shot.work, name, WINDOW_FRAMES) for name in ("first", "second"))
-    return Scene(shot, load_survey(file), first, second, Alignments(shot.work, WINDOW_FRAMES))
+    aligned = [Alignments(shot.work, name, WINDOW_FRAMES) for name in ("first_align", "align")]
+    return Scene(shot, load_survey(file), first, second, *aligned)
 
 
 def windows(frames: int) -> list[range]:
