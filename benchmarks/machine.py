@@ -37,9 +37,10 @@ def commit() -> str:
 
 
 def command() -> str:
-    """The command line that makes this file, to be given in the project's folder."""
+    """The command line that makes this file, to be given in the project's folder; places on this machine left out."""
     module = Path(sys.argv[0]).stem
-    return " ".join(["python", "-m", f"benchmarks.{module}", *sys.argv[1:]])
+    told = [f".../{Path(word).name}" if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return " ".join(["python", "-m", f"benchmarks.{module}", *told])
 
 
 def _git(*args: str) -> str:
