@@ -1,6 +1,6 @@
 """The engine on toy clips whose plate is known."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -118,3 +118,9 @@ def test_sixteen_bits_stay_sixteen(tmp_path: Path):
     assert all(p.dtype == np.uint16 for p in found)
     low_bits = np.stack(found)[np.stack(toy.masks["box"]) > 0] % 257
     assert len(np.unique(low_bits)) > 50, "what is laid in is not 8-bit material"
+
+
+@pytest.mark.parametrize(("make", "frames"), [(walk, 170), (pan, 100)])
+def test_clips_longer_than_frames_look_at_each_other(make: Callable[..., Toy], frames: int, tmp_path: Path):
+    toy = make(frames, (64, 48))
+    assert len(plates(run(shot_of(toy, tmp_path)))) == frames

@@ -99,8 +99,9 @@ class _Held:
         self._far_pictures = {i: next(scene.shot.clip.read(i, i + 1)) for i in scene.distant}
 
     def advance(self, window: range) -> None:
-        self._small.advance(window.start, window.stop)
-        self._pictures.advance(window.start, window.stop)
+        """Hold all that the window's frames look at, and the frame after them, which a tripod's last background is of."""
+        self._small.advance(window.start, window.stop + 1)
+        self._pictures.advance(window.start, window.stop + 1)
 
     @property
     def small(self) -> Mapping[int, Small]:
