@@ -99,7 +99,7 @@ class _Held:
         self._far_pictures = {i: next(scene.shot.clip.read(i, i + 1)) for i in scene.distant}
 
     def advance(self, window: range) -> None:
-        """Hold all that the window's frames look at, and the frame after them, which a tripod's last background is of."""
+        """Hold all that the window's frames look at, and the frame after, of which a tripod's last background is."""
         self._small.advance(window.start, window.stop + 1)
         self._pictures.advance(window.start, window.stop + 1)
 
