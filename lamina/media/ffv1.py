@@ -9,7 +9,7 @@ frame          channels stored as
 ============== ======== ==========================================================================================
 uint8          3, 4     FFV1 version 3, bgr0 or bgra
 uint16         3, 4     FFV1 version 3, gbrp16 or gbrap16
-float32        3        FFV1 version 4, gbrpf32, every bit kept (also below 0, above 1, infinite)
+float32        3        FFV1 version 4, gbrpf32, every bit kept (also below 0, above 1, infinite); see `float_slices`
 float32        4        the same with a second video stream, whose three planes all hold alpha: FFmpeg has no float
                         FFV1 with alpha. A reader that opens the first stream only sees the colour.
 ============== ======== ==========================================================================================
@@ -39,6 +39,7 @@ from av.video.stream import VideoStream
 
 from lamina.color import ColorDescription
 from lamina.errors import InputError, MediaError
+from lamina.media.float_slices import with_a_third_value
 from lamina.media.landing import whole_file
 from lamina.media.stamps import MILLISECOND, milliseconds, rate_of
 from lamina.media.tags import color_options
@@ -207,9 +208,7 @@ def _add_stream(
     encoder = stream.codec_context
     encoder.time_base, encoder.gop_size, encoder.thread_type = MILLISECOND, 1, "SLICE"
     encoder.flags |= Flags.bitexact
-    # The number of slices is fixed by the size, never by the machine: it is part of the bytes.
-    slices = 16 if min(size) >= 64 else 4 if min(size) >= 2 else 1
-    encoder.options = {"level": str(layout.level), "slices": str(slices), "slicecrc": "1"}
+    encoder.options = {"level": str(layout.level), "slices": str(_slices_across(size) ** 2), "slicecrc": "1"}
     if layout.level > 3:
         encoder.options |= {"strict": "experimental"}
     if color is not None:
@@ -230,9 +229,16 @@ def _add_like(container: OutputContainer, like: VideoStream, rate: Fraction) -> 
 
 
 def _planes(frame: np.ndarray, layout: Layout) -> list[np.ndarray]:
+    if layout.level > 3:
+        frame = with_a_third_value(frame, _slices_across((frame.shape[1], frame.shape[0])))
     if layout.streams == 1:
         return [np.ascontiguousarray(frame)]
     return [frame[:, :, :3], np.repeat(frame[:, :, 3:], 3, axis=2)]
+
+
+def _slices_across(size: tuple[int, int]) -> int:
+    """Slices side by side. Their number is fixed by the size, never by the machine: it is part of the bytes."""
+    return 4 if min(size) >= 64 else 2 if min(size) >= 2 else 1
 
 
 def _mux(container: OutputContainer, packets: list[Packet], durations: dict[int, int]) -> None:
