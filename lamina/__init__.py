@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lamina.layers.compose import ComposeConfig, compose
     from lamina.layers.decompose import DecomposeConfig, decompose
     from lamina.layers.describe import InspectConfig, inspect
+    from lamina.layers.from_solos import LayersConfig, layers_from_solos
     from lamina.media.export import ExportConfig, export
     from lamina.media.source import open_source
     from lamina.media.stack import StackReader, open_stack
@@ -28,6 +29,7 @@ __all__ = [
     "InspectConfig",
     "LaminaError",
     "Layer",
+    "LayersConfig",
     "Mask",
     "MediaError",
     "MissingExtra",
@@ -40,6 +42,7 @@ __all__ = [
     "export",
     "flatten",
     "inspect",
+    "layers_from_solos",
     "open_source",
     "open_stack",
     "over",
@@ -52,6 +55,7 @@ _HOMES = {
     "lamina.layers.compose": ("ComposeConfig", "compose"),
     "lamina.layers.decompose": ("DecomposeConfig", "decompose"),
     "lamina.layers.describe": ("InspectConfig", "inspect"),
+    "lamina.layers.from_solos": ("LayersConfig", "layers_from_solos"),
     "lamina.media.export": ("ExportConfig", "export"),
     "lamina.media.source": ("open_source",),
     "lamina.media.stack": ("StackReader", "open_stack"),

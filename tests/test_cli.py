@@ -167,7 +167,7 @@ def test_ctrl_c_is_130_and_says_how_to_go_on(fake, capsys: pytest.CaptureFixture
 
 def test_an_unknown_command_is_2(capsys: pytest.CaptureFixture[str]):
     assert door.main(["explode"]) == 2
-    assert "unknown command 'explode'. Choose one of: decompose, compose" in capsys.readouterr().err
+    assert "unknown command 'explode'. Choose one of: decompose, layers, compose" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("args", [[], ["-h"], ["--help"]])

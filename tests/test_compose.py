@@ -1,8 +1,10 @@
 """A stack becomes a movie: layers in order, without some of them, over another background, with the source's sound."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from media_makers import picture, write_images
@@ -13,7 +15,7 @@ from lamina.errors import InputError, OutputError
 from lamina.layers.compose import ComposeConfig, compose
 from lamina.media.ffv1 import write_segment
 from lamina.media.source import open_source
-from lamina.media.stack import LayerRecord, SourceRecord, StackManifest, write_manifest
+from lamina.media.stack import LayerRecord, OrderRun, SourceRecord, StackManifest, read_manifest, write_manifest
 
 FRAMES, WIDTH, HEIGHT = 5, 64, 48
 PTS = (0, 1001, 2002, 4004, 5005)
@@ -83,6 +85,31 @@ def test_layers_lie_back_to_front_over_the_plate(stack: Path, tmp_path: Path):
     out = compose(ComposeConfig(stack=stack, out=tmp_path / "out.mp4"))
     assert out == tmp_path / "out.mp4"
     assert_looks_like(made(out), slow_over([FAR, NEAR], PLATE))
+
+
+def test_layers_may_change_places(stack: Path, tmp_path: Path):
+    order = (OrderRun(0, ("far", "near")), OrderRun(2, ("near", "far")), OrderRun(4, ("far", "near")))
+    write_manifest(stack, replace(read_manifest(stack), order=order))
+    frames = made(compose(ComposeConfig(stack, tmp_path / "out.mp4")))
+    one, other = slow_over([FAR, NEAR], PLATE), slow_over([NEAR, FAR], PLATE)
+    for frame, wanted in zip(frames, [one, one, other, other, one], strict=True):
+        assert np.abs(frame[18:30, 18:30].astype(int) - wanted[18:30, 18:30]).mean() < 3  # where both are
+    frames = made(compose(ComposeConfig(stack, tmp_path / "far.mp4", without=("near",))))
+    assert_looks_like(frames, slow_over([FAR], PLATE))
+
+
+def test_sound_that_the_movie_cannot_hold_is_said(stack: Path, tmp_path: Path):
+    source = tmp_path / "source.mp4"
+    with av.open(str(source), "w") as out:
+        video, audio = out.add_stream("mpeg4", rate=24), out.add_stream("aac", rate=48000, layout="mono")
+        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        out.mux(video.encode(av.VideoFrame.from_ndarray(PLATE, "rgb24")))
+        tone = av.AudioFrame.from_ndarray(np.zeros((1, 24000), np.float32), "fltp", "mono")
+        tone.sample_rate, tone.pts, tone.time_base = 48000, 0, Fraction(1, 48000)
+        out.mux([*audio.encode(tone), *audio.encode(), *video.encode()])
+    with pytest.warns(UserWarning, match=r"out\.webm cannot hold the source's sound, it is in out\.wav beside it"):
+        compose(ComposeConfig(stack, tmp_path / "out.webm"))
+    assert (tmp_path / "out.wav").exists()
 
 
 def test_times_are_the_source_s(stack: Path, tmp_path: Path):

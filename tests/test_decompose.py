@@ -63,7 +63,7 @@ def test_the_folder_holds_what_the_contract_says_and_nothing_else(two):
 def test_stack_json(two):
     toy, stack = two
     said = json.loads((stack.folder / "stack.json").read_text())
-    assert said["version"] == 1 and said["size"] == {"width": 64, "height": 48}
+    assert said["version"] == 2 and said["size"] == {"width": 64, "height": 48}
     assert {layer["name"] for layer in said["layers"]} == set(NAMES)
     assert [layer["file"] for layer in said["layers"]] == [f"layers/{layer['name']}.mkv" for layer in said["layers"]]
     assert said["time"] == {"base": "1/24", "pts": list(range(20))}

@@ -1,7 +1,9 @@
 """Every delivery format read back: colour, alpha, names, numbers, times, sound."""
 
+import json
 import resource
 import warnings
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,9 +16,18 @@ import pytest
 from lamina.color import PRIMARIES_NAMES, SRGB, TRANSFER_NAMES, ColorDescription, srgb_to_linear
 from lamina.errors import InputError, MediaError, OutputError
 from lamina.media.export import FORMATS, ExportConfig, export, write_movie
+from lamina.media.exr_write import linear_parts
 from lamina.media.ffv1 import write_segment
 from lamina.media.fingerprint import source_fingerprint
-from lamina.media.stack import LayerRecord, SourceRecord, StackManifest, write_manifest
+from lamina.media.stack import (
+    PARTS,
+    LayerRecord,
+    OrderRun,
+    SourceRecord,
+    StackManifest,
+    read_manifest,
+    write_manifest,
+)
 
 FILM = Fraction(1, 24000)
 FRAMES = 6
@@ -259,7 +270,8 @@ def test_sound_beside_images_is_exact_to_the_sample(tmp_path):
 def test_sound_that_a_container_cannot_hold_is_written_beside(tmp_path):
     write_source(tmp_path / "source.mov")
     frames = np.zeros((24, 16, 16, 3), np.uint8)
-    write_movie(tmp_path / "out.webm", frames, range(0, 24000, 1000), FILM, tmp_path / "source.mov")
+    with pytest.warns(UserWarning, match=r"out\.webm cannot hold the source's sound, it is in out\.wav beside it"):
+        write_movie(tmp_path / "out.webm", frames, range(0, 24000, 1000), FILM, tmp_path / "source.mov")
     with av.open(str(tmp_path / "out.wav")) as container:
         assert sum(frame.samples for frame in container.decode(audio=0)) == 48000
 
@@ -373,3 +385,214 @@ def test_full_disk(tmp_path, format):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert [entry.name for entry in tmp_path.iterdir()] == ["stack"]
+
+
+def write_split_stack(folder: Path, dtype: str = "uint8", size: tuple[int, int] = (64, 96)) -> dict[str, np.ndarray]:
+    """The stack of `write_stack` with parts for both layers: edges of every alpha, shadows, glow, black ground."""
+    pixels = write_stack(folder, dtype, size)
+    manifest = read_manifest(folder)
+    pixels["plate"][:, :8] = 0
+    pixels["plate"] = as_type(np.minimum(pixels["plate"] / WHITE[dtype], 0.7), dtype)
+    write_segment(folder / "plate.mkv", pixels["plate"], manifest.pts, FILM)
+    for seed, name in enumerate(("dog", "car_2"), 5):
+        rgba = smooth(FRAMES, *size, 4, seed)
+        rgba[..., 3] = (rgba[..., 3] * 3 - 1).clip(0, 1)
+        shadow = (smooth(FRAMES, *size, 3, seed + 10) * 1.6).clip(0.15, 1)
+        light = (smooth(FRAMES, *size, 3, seed + 20) - 0.6).clip(0, 0.3)
+        for part, values in {"object": rgba, "shadow": shadow, "light": light}.items():
+            pixels[f"{name}.{part}"] = as_type(values, dtype)
+            write_segment(folder / f"layers/{name}.{part}.mkv", pixels[f"{name}.{part}"], manifest.pts, FILM)
+    parts = {name: {part: f"layers/{name}.{part}.mkv" for part in PARTS} for name in ("dog", "car_2")}
+    layers = tuple(replace(layer, parts=parts[layer.name]) for layer in manifest.layers)
+    write_manifest(folder, replace(manifest, layers=layers))
+    return pixels
+
+
+def recomposed(plate: np.ndarray, rgba: np.ndarray, shadow: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """over(object, plate * shadow + light), all 0..1 with straight alpha."""
+    return rgba[..., :3] * rgba[..., 3:] + (plate * shadow + light) * (1 - rgba[..., 3:])
+
+
+def solo_of(pixels: dict[str, np.ndarray], name: str, dtype: str) -> np.ndarray:
+    values = {key: array.astype(np.float64) / WHITE[dtype] for key, array in pixels.items()}
+    return recomposed(values["plate"], *(values[f"{name}.{part}"] for part in PARTS))
+
+
+def floats(path: Path, layer: str = "", names: str = "RGB") -> np.ndarray:
+    channels = OpenEXR.File(str(path), separate_channels=True).channels()
+    return np.stack([channels[layer + name].pixels.astype(np.float64) for name in names], axis=-1)
+
+
+def has_channel(path: Path, name: str) -> bool:
+    return name in OpenEXR.File(str(path), separate_channels=True).channels()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("format", ["exr", "exr-per-layer"])
+def test_split_exr_is_right_in_linear_light(tmp_path, format, dtype):
+    pixels = write_split_stack(tmp_path / "stack", dtype)
+    files = export(ExportConfig(tmp_path / "stack", format, tmp_path / "out", split=True))
+    for frame, number in ((0, 1001), (2, 1003)):
+        if format == "exr":
+            place = {name: (tmp_path / f"out/stack.{number}.exr", f"{name}.") for name in ("dog", "car_2")}
+            place |= {n + s: (place[n][0], f"{n}{s}.") for n in ("dog", "car_2") for s in ("_shadow", "_light")}
+            plate = floats(place["dog"][0])
+        else:
+            names = [n + s for n in ("dog", "car_2") for s in ("", "_shadow", "_light")]
+            place = {name: (tmp_path / f"out/{name}/{name}.{number}.exr", "") for name in names}
+            plate = floats(tmp_path / f"out/plate/plate.{number}.exr")
+        for name in ("dog", "car_2"):
+            rgba = floats(*place[name], "RGBA")
+            shadow, light = floats(*place[f"{name}_shadow"]), floats(*place[f"{name}_light"])
+            found = rgba[..., :3] + (1 - rgba[..., 3:]) * (plate * shadow + light)
+            wanted = srgb_to_linear(solo_of(pixels, name, dtype)[frame])
+            np.testing.assert_allclose(found, wanted, rtol=2**-9, atol=2**-11)
+            assert shadow.max() == 1 and shadow.min() >= 0 and light.min() == 0
+            assert rgba.min() >= -(2**-12) and (rgba[..., :3] <= rgba[..., 3:] + 2**-10).all()
+            stored = pixels[f"{name}.object"][frame].astype(np.float64) / WHITE[dtype]
+            opaque = stored[..., 3] == 1
+            np.testing.assert_allclose(
+                rgba[opaque][:, :3], srgb_to_linear(stored[opaque][:, :3]), rtol=2**-10, atol=2**-14
+            )
+            assert (rgba[stored[..., 3] == 0] == 0).all()
+            assert not has_channel(place[f"{name}_shadow"][0], f"{place[f'{name}_shadow'][1]}A") or format == "exr"
+    assert len(files) == (6 if format == "exr" else 6 * 7)
+
+
+def test_linear_parts_keep_values_above_white():
+    plate, light = np.full((4, 5, 3), 2.5, np.float32), np.full((4, 5, 3), 0.5, np.float32)
+    rgba = smooth(1, 4, 5, 4)[0] * np.array([3, 3, 3, 1], np.float32)
+    shadow = smooth(1, 4, 5, 3, 1)[0]
+    parts = linear_parts(plate, {"object": rgba, "shadow": shadow, "light": light})
+    layer = parts["object"]
+    found = layer[..., :3] + (1 - layer[..., 3:]) * (srgb_to_linear(plate) * parts["shadow"] + parts["light"])
+    np.testing.assert_allclose(found, srgb_to_linear(recomposed(plate, rgba, shadow, light)), rtol=1e-4, atol=1e-5)
+    assert {part: (values.dtype, values.shape[2]) for part, values in parts.items()} == {
+        part: (np.float32, channels) for part, channels in PARTS.items()
+    }
+
+
+def test_split_exr_names_its_layers(tmp_path):
+    write_split_stack(tmp_path / "stack")
+    export(ExportConfig(tmp_path / "stack", "exr", tmp_path / "out", split=True))
+    file = OpenEXR.File(str(tmp_path / "out/stack.1001.exr"), separate_channels=True)
+    colors = {f"{n}{s}.{c}" for n in ("dog", "car_2") for s in ("", "_shadow", "_light") for c in "RGB"}
+    assert set(file.channels()) == colors | set("RGBA") | {"dog.A", "car_2.A"}
+    assert file.header()["laminaLayers"] == "dog_shadow dog_light dog car_2_shadow car_2_light car_2"
+    assert file.header()["laminaRecipe"] == "below * NAME_shadow + NAME_light, then NAME over it"
+
+
+def test_a_black_plate_takes_the_factor_of_a_white_one(tmp_path):
+    pixels = write_split_stack(tmp_path / "stack")
+    export(ExportConfig(tmp_path / "stack", "exr-per-layer", tmp_path / "out", split=True))
+    factor = floats(tmp_path / "out/dog_shadow/dog_shadow.1001.exr")[:8]
+    np.testing.assert_allclose(factor, srgb_to_linear(pixels["dog.shadow"][0, :8] / 255), rtol=2**-10)
+    nothing = (pixels["dog.shadow"][0] == 255) & (pixels["dog.light"][0] == 0)
+    assert nothing.any()
+    assert (floats(tmp_path / "out/dog_shadow/dog_shadow.1001.exr")[nothing] == 1).all()
+    assert (floats(tmp_path / "out/dog_light/dog_light.1001.exr")[nothing] == 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_split_png_recomposes(tmp_path, dtype):
+    pixels = write_split_stack(tmp_path / "stack", dtype)
+    export(ExportConfig(tmp_path / "stack", "png", tmp_path / "out", split=True))
+
+    def read(name: str) -> np.ndarray:
+        image = cv2.imread(str(tmp_path / f"out/{name}/{name}.1002.png"), cv2.IMREAD_UNCHANGED)
+        return image[..., [2, 1, 0, 3][: image.shape[2]]] / WHITE[dtype]
+
+    for name in ("dog", "car_2"):
+        assert read(name).shape[2] == 4 and read(f"{name}_shadow").shape[2] == read(f"{name}_light").shape[2] == 3
+        found = recomposed(read("plate"), *(read(name + suffix) for suffix in ("", "_shadow", "_light")))
+        assert np.abs(found - solo_of(pixels, name, dtype)[1]).mean() < 1e-6
+
+
+def test_split_prores_recomposes(tmp_path):
+    pixels = write_split_stack(tmp_path / "stack")
+    files = export(ExportConfig(tmp_path / "stack", "prores4444", tmp_path / "out", split=True))
+    assert sorted(f.stem for f in files) == sorted(
+        ["plate", *(name + suffix for name in ("dog", "car_2") for suffix in ("", "_shadow", "_light"))]
+    )
+    with av.open(str(tmp_path / "out/dog_shadow.mov")) as container:
+        assert container.streams.video[0].pix_fmt == "yuv444p12le"  # no alpha
+    for name in ("dog", "car_2"):
+        read = {key: rgb_from_yuv444(tmp_path / f"out/{key}.mov", 12) for key in ("plate", name)}
+        read |= {key: rgb_from_yuv444(tmp_path / f"out/{name}_{key}.mov", 12) for key in ("shadow", "light")}
+        rgba = np.concatenate([read[name], plane(tmp_path / f"out/{name}.mov", 3, 4095)[..., None]], axis=-1)
+        found = recomposed(read["plate"], rgba, read["shadow"], read["light"])
+        assert np.abs(found - solo_of(pixels, name, "uint8")).mean() < 1 / 255
+
+
+def test_split_webm_recomposes(tmp_path):
+    pixels = write_split_stack(tmp_path / "stack")
+    export(ExportConfig(tmp_path / "stack", "webm", tmp_path / "out", split=True))
+    read = {
+        key: decode(tmp_path / f"out/{key}.webm", "rgb24", "libvpx-vp9") / 255
+        for key in ("plate", "dog", "dog_shadow", "dog_light")
+    }
+    alpha = plane(tmp_path / "out/dog.webm", 3, 255, "libvpx-vp9")[..., None]
+    found = recomposed(read["plate"], np.concatenate([read["dog"], alpha], -1), read["dog_shadow"], read["dog_light"])
+    assert np.abs(found - solo_of(pixels, "dog", "uint8")).mean() < 2.5 / 255
+    with av.open(str(tmp_path / "out/dog_light.webm")) as container:
+        assert container.streams.video[0].pix_fmt == "yuv420p"
+
+
+def test_without_split_the_layers_stay_whole(tmp_path):
+    write_split_stack(tmp_path / "stack")
+    files = export(ExportConfig(tmp_path / "stack", "webm", tmp_path / "out"))
+    assert [file.name for file in files] == ["car_2.webm", "dog.webm", "plate.webm"]
+
+
+@pytest.mark.parametrize("format", list(FORMATS))
+def test_a_stack_in_one_piece_cannot_be_split(tmp_path, format):
+    write_stack(tmp_path / "stack", size=(4, 4))
+    with pytest.raises(InputError, match="--split: got a stack whose layer dog is in one piece, .* decompose --split"):
+        export(ExportConfig(tmp_path / "stack", format, tmp_path / "out", split=True))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("other", ["dog_shadow", "Dog_Light"])
+def test_names_of_parts_must_be_free(tmp_path, other):
+    write_split_stack(tmp_path / "stack")
+    manifest = read_manifest(tmp_path / "stack")
+    dog, car = manifest.layers
+    changed = replace(manifest, layers=(dog, replace(car, name=other)), order=())
+    write_manifest(tmp_path / "stack", changed)
+    with pytest.raises(InputError, match=f"layer names: got an object called {other}, as a part of another one will"):
+        export(ExportConfig(tmp_path / "stack", "png", tmp_path / "out", split=True))
+    assert not (tmp_path / "out").exists()
+    assert export(ExportConfig(tmp_path / "stack", "png", tmp_path / "out"))
+
+
+@pytest.mark.parametrize("format", list(FORMATS))
+def test_a_change_of_order_is_written_beside(tmp_path, format):
+    write_stack(tmp_path / "stack", size=(8, 8))
+    manifest = read_manifest(tmp_path / "stack")
+    assert tmp_path / "one/order.json" not in export(ExportConfig(tmp_path / "stack", format, tmp_path / "one"))
+    order = (OrderRun(0, ("dog", "car_2")), OrderRun(4, ("car_2", "dog")))
+    write_manifest(tmp_path / "stack", replace(manifest, order=order))
+    assert tmp_path / "two/order.json" in export(ExportConfig(tmp_path / "stack", format, tmp_path / "two"))
+    assert json.loads((tmp_path / "two/order.json").read_text()) == {
+        "order": [
+            {"first": 0, "number": 1001, "back_to_front": ["dog", "car_2"]},
+            {"first": 4, "number": 1005, "back_to_front": ["car_2", "dog"]},
+        ]
+    }
+    if format == "exr":
+        headers = [OpenEXR.File(str(tmp_path / f"two/stack.{n}.exr")).header() for n in (1004, 1005)]
+        assert [header["laminaLayers"] for header in headers] == ["dog car_2", "car_2 dog"]
+
+
+def test_prores_frames_say_what_their_file_says(tmp_path):
+    """Bytes 14 to 16 of the frame header are primaries, curve and matrix (SMPTE RDD 36, 5.1.1)."""
+    bt709 = ColorDescription(matrix="bt709", range="tv", transfer="bt709", primaries="bt709")
+    write_stack(tmp_path / "stack", size=(16, 16), color=bt709)
+    export(ExportConfig(tmp_path / "stack", "prores4444", tmp_path / "out"))
+    for name in ("plate", "dog"):
+        with av.open(str(tmp_path / f"out/{name}.mov")) as container:
+            packet = next(bytes(packet) for packet in container.demux(video=0))
+            stream = container.streams.video[0].codec_context
+            assert packet[4:8] == b"icpf"
+            assert tuple(packet[8 + 14 : 8 + 17]) == (1, 1, 1)
+            assert (stream.color_primaries, stream.color_trc, stream.colorspace) == (1, 1, 1)

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from lamina.layers.order import order_back_to_front
+from lamina.errors import InputError
+from lamina.layers.order import given_order, order_per_frame
+from lamina.media.stack import OrderRun
 
 
 def crossing(front_is_mover: bool, frames=16, size=(60, 120)):
@@ -26,19 +28,39 @@ def crossing(front_is_mover: bool, frames=16, size=(60, 120)):
 @pytest.mark.parametrize("names", [("mover", "pole"), ("zmover", "apole")])
 def test_the_one_that_is_cut_is_behind(front_is_mover, names):
     mover, pole = crossing(front_is_mover)
-    order = order_back_to_front(dict(zip(names, (mover, pole), strict=True)))
-    assert order == list(names if not front_is_mover else names[::-1])
+    runs = order_per_frame(dict(zip(names, (mover, pole), strict=True)))
+    assert runs == [OrderRun(0, names if not front_is_mover else names[::-1])]
 
 
 def test_the_lower_one_is_in_front_when_they_never_meet():
     far, near = np.zeros((40, 60), np.uint8), np.zeros((40, 60), np.uint8)
     far[5:15, 5:15] = 255
     near[20:35, 30:50] = 255
-    assert order_back_to_front({"near": [near] * 3, "far": [far] * 3}) == ["far", "near"]
+    assert order_per_frame({"near": [near] * 3, "far": [far] * 3}) == [OrderRun(0, ("far", "near"))]
 
 
 def test_empty_masks_and_single_objects_are_fine():
     empty = [np.zeros((10, 10), np.uint8)] * 2
-    assert order_back_to_front({"a": empty}) == ["a"]
-    assert sorted(order_back_to_front({"a": empty, "b": empty})) == ["a", "b"]
-    assert order_back_to_front({}) == []
+    assert order_per_frame({"a": empty}) == [OrderRun(0, ("a",))]
+    assert sorted(order_per_frame({"a": empty, "b": empty})[0].back_to_front) == ["a", "b"]
+    assert order_per_frame({}) == [OrderRun(0, ())]
+
+
+def test_the_user_s_order_is_taken():
+    assert given_order("dog,cat", ["cat", "dog"]) == ("dog", "cat")
+    assert given_order(" dog , cat", ["cat", "dog"]) == ("dog", "cat")
+
+
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [
+        ("dog", "got no cat"),
+        ("dog,cat,owl", "got unknown 'owl'"),
+        ("dog,cat,dog", "got twice dog"),
+        ("dog,Cat", "got unknown 'Cat' and no cat"),
+        ("", "got unknown '' and no cat, dog"),
+    ],
+)
+def test_an_order_that_is_not_one_of_the_objects_is_refused(text, got):
+    with pytest.raises(InputError, match=f"--order {text}: {got}, wanted each of cat, dog once, the farthest first"):
+        given_order(text, ["cat", "dog"])

@@ -34,7 +34,7 @@ def two_shadows(frames=12):
             influence[k].append(np.maximum(cv2.dilate(changed, np.ones((7, 7), np.uint8)), masks[k][t]))
         clip.append(np.rint(picture * 255).astype(np.uint8))
     plate = np.rint(ground * 255).astype(np.uint8)
-    return LayerInputs(clip, [plate] * frames, masks, influence, ["far", "near"], (0, 0)), solos
+    return LayerInputs(clip, [plate] * frames, masks, influence, [("far", "near")] * frames, (0, 0)), solos
 
 
 def _disc(center, radius):
@@ -57,14 +57,14 @@ def test_layers_back_to_front_over_the_plate_give_the_input(solved):
     inputs, _, layers = solved
     for t, frame in enumerate(inputs.frames):
         picture = to_levels(inputs.plates[t])
-        for name in inputs.order:
+        for name in inputs.names:
             picture = lay_over(layers[name][t], picture)
         assert np.abs(picture - to_levels(frame)).max() < 1.6 / 255
 
 
 def test_crossing_shadows_go_to_the_one_that_throws_them(solved):
     inputs, solos, layers = solved
-    for name in inputs.order:
+    for name in inputs.names:
         wrong = [
             np.abs(lay_over(layers[name][t], to_levels(inputs.plates[t])) - solos[name][t])
             for t in range(len(inputs.frames))
@@ -75,7 +75,7 @@ def test_crossing_shadows_go_to_the_one_that_throws_them(solved):
 def test_no_alpha_without_influence_but_behind_others(solved):
     inputs, _, layers = solved
     for t in range(len(inputs.frames)):
-        far, near = (layers[name][t][..., 3] for name in inputs.order)
+        far, near = (layers[name][t][..., 3] for name in inputs.names)
         assert not near[inputs.influence["near"][t] == 0].any()
         behind = cv2.dilate(inputs.masks["near"][t], np.ones((7, 7), np.uint8)) > 0
         assert not far[(inputs.influence["far"][t] == 0) & ~behind].any()

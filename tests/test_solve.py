@@ -68,8 +68,20 @@ def test_noise_is_measured_on_textured_ground():
     ground = np.stack([np.sin(x), np.cos(y), np.sin(x + y)], -1).astype(np.float32) / 4 + 0.5
     ground[20:40, 30:60] = 0.9
     noisy = ground + rng.normal(0, 0.01, ground.shape).astype(np.float32)
-    assert noise_of(noisy) == pytest.approx(0.01, rel=0.15)
-    assert noise_of(noisy, np.zeros((80, 120), bool)) > 0
+    everywhere, space = np.ones((80, 120), bool), np.ones((80, 120, 3), np.float32)
+    found = noise_of(noisy, space, everywhere)
+    assert found.shape == (80, 120)
+    assert found.mean() == pytest.approx(0.01, rel=0.15)
+    assert noise_of(noisy, space, ~everywhere).min() > 0
+
+
+def test_noise_is_told_where_it_is():
+    """As a codec leaves it: around what moves, and nowhere else."""
+    rng = np.random.default_rng(0)
+    change = np.zeros((96, 160, 3), np.float32)
+    change[:, 100:] = rng.normal(0, 0.01, (96, 60, 3))
+    found = noise_of(change, np.ones_like(change), np.ones((96, 160), bool))
+    assert found[:, :80].max() < 0.002 and found[:, 120:].min() > 0.007
 
 
 def shadowed_disc(dtype="uint8", size=(96, 128), frames=6, noise=0.0):
@@ -108,7 +120,7 @@ def to_type(image, dtype):
 
 def solve_one(parts, halo=(0, 0), config=None):
     clip, plates, masks, influence = parts
-    inputs = LayerInputs(clip, plates, {"disc": masks}, {"disc": influence}, ["disc"], halo)
+    inputs = LayerInputs(clip, plates, {"disc": masks}, {"disc": influence}, [("disc",)] * len(clip), halo)
     return solve_window(inputs, config or SolveConfig())["disc"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,13 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lamina.cli.inspect import lines
 from lamina.color import SRGB
 from lamina.errors import InputError, MediaError, OutputError
+from lamina.layers.describe import InspectConfig, inspect
 from lamina.media.ffv1 import write_segment
 from lamina.media.fingerprint import source_fingerprint
 from lamina.media.landing import whole_file, whole_folder
 from lamina.media.stack import (
+    PARTS,
     LayerRecord,
+    OrderRun,
     SourceRecord,
     StackManifest,
     open_stack,
@@ -40,14 +45,19 @@ MANIFEST = StackManifest(
     color=SRGB,
     engine="propagate",
     config=CONFIG,
-    layers=(LayerRecord("fox", "layers/fox.mkv", {"leak": 0.01}), LayerRecord("owl", "layers/owl.mkv")),
+    layers=(
+        LayerRecord("fox", "layers/fox.mkv", {"leak": 0.01}),
+        LayerRecord("owl", "layers/owl.mkv", parts={part: f"layers/owl.{part}.mkv" for part in PARTS}),
+    ),
     figures={"recompose_db": 52.5, "per_window": [1.5, 2.25]},
+    order=(OrderRun(0, ("fox", "owl")), OrderRun(2, ("owl", "fox"))),
 )
 
 
 def write_stack(folder: Path) -> dict[str, np.ndarray]:
     chance = np.random.default_rng(0)
     shapes = {"plate.mkv": (3, 5, 6, 3), "layers/fox.mkv": (3, 5, 6, 4), "layers/owl.mkv": (3, 5, 6, 4)}
+    shapes |= {f"layers/owl.{part}.mkv": (3, 5, 6, channels) for part, channels in PARTS.items()}
     pixels = {name: chance.integers(0, 256, shape, np.uint8) for name, shape in shapes.items()}
     for name, frames in pixels.items():
         write_segment(folder / name, frames, MANIFEST.pts, FILM)
@@ -73,10 +83,15 @@ def test_manifest_comes_back(tmp_path):
 def test_manifest_is_the_contract_other_tools_read(tmp_path):
     write_manifest(tmp_path, MANIFEST)
     data = json.loads((tmp_path / "stack.json").read_text())
-    assert data["version"] == 1
+    assert data["version"] == 2
     assert [(layer["name"], layer["file"]) for layer in data["layers"]] == [
         ("fox", "layers/fox.mkv"),
         ("owl", "layers/owl.mkv"),
+    ]
+    assert data["layers"][1]["parts"] == {part: f"layers/owl.{part}.mkv" for part in ("object", "shadow", "light")}
+    assert data["order"] == [
+        {"first": 0, "back_to_front": ["fox", "owl"]},
+        {"first": 2, "back_to_front": ["owl", "fox"]},
     ]
     assert data["time"]["base"] == "1/24000"
 
@@ -104,6 +119,92 @@ def test_reader_gives_plate_and_layers(tmp_path):
         stack.read_layer("cat")
 
 
+def test_reader_gives_parts(tmp_path):
+    pixels = write_stack(tmp_path)
+    stack = open_stack(tmp_path)
+    for part in PARTS:
+        assert np.array_equal(list(stack.read_part("owl", part, 1, 3)), pixels[f"layers/owl.{part}.mkv"][1:3])
+    with pytest.raises(InputError, match="layer 'cat': got no layer of this name, wanted fox, owl"):
+        stack.read_part("cat", "shadow")
+    with pytest.raises(InputError, match="part 'glow': got no such part, wanted object, shadow, light"):
+        stack.read_part("owl", "glow")
+    with pytest.raises(InputError, match="layer 'fox': got a layer in one piece, wanted one split into object, shadow"):
+        stack.read_part("fox", "shadow")
+    (tmp_path / "layers/owl.shadow.mkv").unlink()
+    with pytest.raises(MediaError, match=r"owl\.shadow\.mkv: got No such file or directory"):
+        list(stack.read_part("owl", "shadow"))
+
+
+def test_order_is_known_for_every_frame():
+    assert [MANIFEST.order_at(t) for t in range(3)] == [("fox", "owl"), ("fox", "owl"), ("owl", "fox")]
+    for frame in (-1, 3):
+        with pytest.raises(IndexError, match=f"frame {frame} of a stack of 3"):
+            MANIFEST.order_at(frame)
+    assert replace(MANIFEST, order=()).order == (OrderRun(0, ("fox", "owl")),)
+
+
+def test_inspect_shows_order_and_parts(tmp_path):
+    write_stack(tmp_path)
+    facts = inspect(InspectConfig(tmp_path)).facts
+    assert facts["layers"] == [
+        {"name": "fox", "leak": 0.01},
+        {"name": "owl", "parts": ["object", "shadow", "light"]},
+    ]
+    assert facts["order"] == [
+        {"first": 0, "back_to_front": ["fox", "owl"]},
+        {"first": 2, "back_to_front": ["owl", "fox"]},
+    ]
+    assert json.loads(json.dumps(facts)) == facts
+    text = "\n".join(lines(dict(facts)))
+    assert "name owl, parts object shadow light" in text
+    assert "first 2, back to front owl fox" in text
+
+
+VERSION_1 = """{
+  "version": 1,
+  "source": {"path": "fox.mp4", "hash": "ab12", "start": 0, "stop": 2, "first_number": 0, "padding": 0},
+  "size": {"width": 6, "height": 5},
+  "dtype": "uint8",
+  "time": {"base": "1/24", "pts": [0, 1]},
+  "color": {"matrix": "rgb", "range": "pc", "transfer": "iec61966-2-1", "primaries": "bt709"},
+  "engine": "propagate",
+  "config": {},
+  "layers": [
+    {"name": "fox", "file": "layers/fox.mkv", "figures": {"leak": 0.01}},
+    {"name": "owl", "file": "layers/owl.mkv", "figures": {}}
+  ],
+  "figures": {}
+}"""
+
+
+def test_a_manifest_of_version_1_is_read(tmp_path):
+    (tmp_path / "stack.json").write_text(VERSION_1)
+    manifest = read_manifest(tmp_path)
+    assert manifest.layers == (
+        LayerRecord("fox", "layers/fox.mkv", {"leak": 0.01}),
+        LayerRecord("owl", "layers/owl.mkv"),
+    )
+    assert manifest.order == (OrderRun(0, ("fox", "owl")),)
+    write_manifest(tmp_path, manifest)
+    assert read_manifest(tmp_path) == manifest
+    assert json.loads((tmp_path / "stack.json").read_text())["version"] == 2
+
+
+@pytest.mark.parametrize(
+    "edit, message",
+    [
+        (lambda data: data.update(order=[]), "got unknown order in stack.json"),
+        (lambda data: data["layers"][0].update(parts={}), "got unknown parts in layers"),
+        (lambda data: data.pop("layers"), "got no layers in stack.json"),
+    ],
+)
+def test_version_1_has_no_more_than_it_had(tmp_path, edit, message):
+    (tmp_path / "stack.json").write_text(VERSION_1)
+    change(tmp_path, edit)
+    with pytest.raises(MediaError, match=message):
+        read_manifest(tmp_path)
+
+
 def test_reader_names_what_is_wrong(tmp_path):
     write_stack(tmp_path)
     stack = open_stack(tmp_path)
@@ -125,7 +226,8 @@ def test_reader_names_what_is_wrong(tmp_path):
 @pytest.mark.parametrize(
     "edit, message",
     [
-        (lambda data: data.update(version=2), "got version 2, wanted version 1"),
+        (lambda data: data.update(version=3), "got version 3, wanted version 1 to 2"),
+        (lambda data: data.update(version=True), "got version True, wanted version 1 to 2"),
         (lambda data: data.update(sheet="x"), "got unknown sheet in stack.json"),
         (lambda data: data.pop("engine"), "got no engine in stack.json"),
         (lambda data: data["layers"][1].update(opacity=1), "got unknown opacity in layers"),
@@ -133,6 +235,18 @@ def test_reader_names_what_is_wrong(tmp_path):
         (lambda data: data["time"].update(base="fast"), "wanted values of the right kind"),
         (lambda data: data.update(size=3), "wanted values of the right kind"),
         (lambda data: data["layers"][0].update(file="../../secret"), "wanted a file inside the stack's folder"),
+        (lambda data: data["layers"][0].update(file=3), "wanted values of the right kind"),
+        (lambda data: data["layers"][1]["parts"].update(light="/etc/passwd"), "got layer file '/etc/passwd', wanted a"),
+        (lambda data: data["layers"][1]["parts"].pop("light"), "got parts of owl: object, shadow instead of object"),
+        (lambda data: data["layers"][1]["parts"].update(glow="x"), "got parts of owl: .*glow instead of object"),
+        (lambda data: data.pop("order"), "got no order in stack.json"),
+        (lambda data: data["order"].clear(), "got an empty order, wanted values of the right kind"),
+        (lambda data: data["order"][0].pop("first"), "got no first in order"),
+        (lambda data: data["order"][0].update(first=1), r"got order that begins at frames \[1, 2\], not at 0"),
+        (lambda data: data["order"][1].update(first=0), r"got order that begins at frames \[0, 0\], not at 0"),
+        (lambda data: data["order"][1].update(first=3), r"got order that begins at frames \[0, 3\], not .* below 3"),
+        (lambda data: data["order"][1].update(back_to_front=["owl"]), "got order owl of the layers fox, owl"),
+        (lambda data: data["order"][1].update(back_to_front=["owl"] * 2), "got order owl, owl of the layers fox, owl"),
     ],
 )
 def test_a_manifest_of_another_kind(tmp_path, edit, message):

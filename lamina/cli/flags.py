@@ -27,7 +27,10 @@ MARKS: dict[str, tuple[Any, ...]] = {
     "path": (tyro.conf.Positional,),
     "out": (tyro.conf.arg(aliases=["-o"]),),
     "mask": (tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=PATH")),
+    "solo": (tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=PATH")),
     "without": (tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME")),
+    "order": (tyro.conf.arg(metavar="FAR,...,NEAR"),),
+    "depth": (tyro.conf.arg(metavar="MODEL"),),
     "frames": (tyro.conf.arg(metavar="A-B"),),
     "verbose": (tyro.conf.arg(aliases=["-v"]),),
 }
@@ -66,10 +69,13 @@ def parse(command: str, summary: str, config: type[Config], args: list[str]) -> 
 
 
 def attribute_docstrings(config: type) -> dict[str, str]:
-    """The strings below the fields of a dataclass, by field name, each on one line."""
+    """The strings below the fields of a dataclass and of those it is made from, by field name, each on one line."""
+    found = {}
+    for base in config.__bases__:
+        if dataclasses.is_dataclass(base):
+            found |= attribute_docstrings(base)
     body = ast.parse(textwrap.dedent(inspect.getsource(config))).body[0]
     assert isinstance(body, ast.ClassDef)
-    found = {}
     for field, doc in zip(body.body, body.body[1:], strict=False):
         match field, doc:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):

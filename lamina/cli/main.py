@@ -15,6 +15,7 @@ from lamina.cli.voice import JsonVoice, ScreenVoice, Voice, warnings_through
 
 COMMANDS = {
     "decompose": "Split a clip into a clean plate and one RGBA layer per named mask.",
+    "layers": "Make the layers of a clip whose plate and solos another remover has made.",
     "compose": "Lay the layers of a stack over its plate, or over another background, into one movie.",
     "export": "Write the layers of a stack as files for editing and compositing programs.",
     "inspect": "Say what is in a clip, a mask or a stack.",

@@ -49,7 +49,7 @@ class View:
 
 def complete(overlaps: Overlaps, name: str, t: int) -> Hidden | None:
     """The hidden look of object `name` in frame `t`; None where nothing comes close in front of it."""
-    fronts = overlaps.fronts(name)
+    fronts = overlaps.fronts(name, t)
     box = _expected_box(overlaps, name, t) if fronts and name in overlaps.boxes else None
     if box is None:
         return None
@@ -86,7 +86,7 @@ def _moved(box: Box, motion: np.ndarray) -> tuple[float, float, float, float]:
 
 def _view(overlaps: Overlaps, name: str, t: int, box: Box) -> View:
     inputs = overlaps.inputs
-    free = ~overlaps.cover(overlaps.fronts(name), t, box)
+    free = ~overlaps.cover(overlaps.fronts(name, t), t, box)
     return View(to_levels(inputs.frames[t][box]), inputs.masks[name][t][box].astype(np.float32) / 255, free)
 
 

@@ -25,8 +25,8 @@ class ComposeConfig:
     stack: Path
     """Folder that `lamina decompose` wrote."""
     out: Path
-    """Movie to write, .mp4 for instance; it begins at 0. The sound of the source clip is copied into it. An older file
-    of this name is replaced."""
+    """Movie to write, .mp4 for instance; it begins at 0. The sound of the source clip is copied into it, or written as
+    .wav beside it where such a movie cannot hold it. An older file of this name is replaced."""
     without: tuple[str, ...] = ()
     """Name of a layer to leave out, with its shadow and reflection. May be given several times."""
     background: Path | None = None
@@ -106,10 +106,11 @@ def _composed(stack: StackReader, names: list[str], background: FrameSource | No
     """Frames `h w 3` of the stack's number type."""
     below = stack.read_plate() if background is None else _held(background, len(stack.manifest.pts))
     layers = [stack.read_layer(name) for name in names]
-    for ground, *rgba in zip(below, *layers, strict=True):
-        picture = to_levels(ground)
-        for layer in rgba:
-            picture = lay_over(layer, picture)
+    for t, (ground, *rgba) in enumerate(zip(below, *layers, strict=True)):
+        picture, here = to_levels(ground), dict(zip(names, rgba, strict=True))
+        for name in stack.manifest.order_at(t):
+            if name in here:
+                picture = lay_over(here[name], picture)
         yield from_levels(picture, np.dtype(stack.manifest.dtype))
 
 

@@ -1,24 +1,16 @@
 """The main job: a clip and masks in, a plate and layers out. Reads as its own table of contents."""
 
-import os
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import cv2
-
 from lamina.layers.inputs import Opened, open_inputs
-from lamina.layers.sheet import make_sheet
+from lamina.layers.items import found_items
+from lamina.layers.job import make_stack, settings_of, workers
+from lamina.layers.options import LayerOptions, check_options, find_order
 from lamina.layers.solve import SolveConfig
-from lamina.layers.write import join_all, manifest_of, write_layers, write_plates
-from lamina.media.fingerprint import source_fingerprint
-from lamina.media.image_write import write_png
-from lamina.media.landing import whole_file
-from lamina.media.stack import SourceRecord, StackReader, run_record, write_manifest
-from lamina.media.work import claim, done, forget_bad_input, work_folder
+from lamina.layers.write import Job, effects_of, write_drafts
 from lamina.removal.propagate import propagate
 from lamina.report import Report, no_report
 
@@ -27,7 +19,7 @@ ENGINES = {"propagate": propagate}
 
 
 @dataclass(frozen=True)
-class DecomposeConfig:
+class DecomposeConfig(LayerOptions):
     """What to take apart, how, and where to put it."""
 
     input: Path
@@ -63,59 +55,33 @@ def decompose(config: DecomposeConfig, report: Report = no_report) -> Path:
         MediaError: a file cannot be read.
         OutputError: the folder belongs to another run, or cannot be written.
     """
-    opened = open_inputs(config)
-    source = _source_record(config, opened)
-    run = run_record(source, config.engine, _settings(config, opened))
-    out = Path(config.out)
-    state = claim(out, run)
-    if state == "complete":
-        done(out)  # nothing to remove unless the run was killed in its very last moment
-        return out
+    opened, solve = open_inputs(config), SolveConfig(split=config.split)
+    check_options(config, [mask.name for mask in opened.masks])
+    files = [*(mask.path for mask in opened.masks), config.preserve, config.plate]
     if opened.clip.info.frames == 1:
         warnings.warn("the clip has one frame: no other shows what is behind the objects, it is made up", stacklevel=2)
-    shot = opened.shot(work_folder(out), os.cpu_count() or 1)
-    with _one_thread_per_frame(), forget_bad_input(out, state):
-        order = opened.order()
-        write_plates(shot, ENGINES[config.engine], report)
-        join_all(shot, out, ["plate"])
-        figures = write_layers(shot, out, order, SolveConfig(), report)
-        join_all(shot, out, order)
-    manifest = manifest_of(opened.clip.info, source, config.engine, _settings(config, opened), order, figures)
-    with whole_file(out / "sheet.png") as part:
-        write_png(part, make_sheet(opened.clip, StackReader(out, manifest)))
-    write_manifest(out, manifest)
-    done(out)
-    return out
 
+    def job(work: Path) -> Job:
+        return _job(config, opened, solve, work, report)
 
-def _source_record(config: DecomposeConfig, opened: Opened) -> SourceRecord:
-    info = opened.clip.info
-    start = info.skipped_before
-    digest = source_fingerprint(Path(config.input))
-    return SourceRecord(
-        str(Path(config.input).absolute()), digest, start, start + info.frames, info.first_number, opened.padding
+    return make_stack(
+        Path(config.input), Path(config.out), opened.clip, config.engine, settings_of(config, solve, files), job, report
     )
 
 
-def _settings(config: DecomposeConfig, opened: Opened) -> dict:
-    """The full configuration as JSON values, with what the mask files hold."""
-    given = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(config).items()}
-    given.pop("out")
-    given.pop("input")
-    files = [*(m.path for m in opened.masks), config.preserve, config.plate]
-    return given | {
-        "mask": list(config.mask),
-        "solve": asdict(SolveConfig()),
-        "fingerprints": [source_fingerprint(Path(file)) for file in files if file is not None],
-    }
-
-
-@contextmanager
-def _one_thread_per_frame() -> Iterator[None]:
-    """Frames are worked on side by side; OpenCV's own threads would only get in the way, and change its rounding."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
+def _job(config: DecomposeConfig, opened: Opened, solve: SolveConfig, work: Path, report: Report) -> Job:
+    """The plates, drafted by the engine, and all that is needed to make layers of them."""
+    shot = opened.shot(work, workers())
+    order = find_order(config, opened.clip, opened.masks)
+    draft = write_drafts(shot, ENGINES[config.engine], report)
+    names = [mask.name for mask in opened.masks]
+    return Job(
+        opened.clip.info,
+        work,
+        names,
+        order,
+        lambda first: found_items(shot, draft, effects_of(shot), first),
+        solve,
+        shot.workers,
+        config.fit,
+    )

@@ -11,7 +11,7 @@ import numpy as np
 from lamina.levels import to_levels
 from lamina.media.clip_info import ClipInfo, FrameSource
 from lamina.media.source import open_source
-from lamina.media.stack import open_stack
+from lamina.media.stack import PARTS, LayerRecord, open_stack
 from lamina.media.video import MovieSource
 
 SAMPLES = 5
@@ -145,5 +145,11 @@ def _stack_facts(path: Path) -> dict[str, Any]:
         "source": manifest.source.path,
         "engine": manifest.engine,
         "figures": dict(manifest.figures),
-        "layers": [{"name": layer.name, **layer.figures} for layer in manifest.layers],
+        "layers": [_layer_facts(layer) for layer in manifest.layers],
+        "order": [asdict(run) | {"back_to_front": list(run.back_to_front)} for run in manifest.order],
     }
+
+
+def _layer_facts(layer: LayerRecord) -> dict[str, Any]:
+    parts = {"parts": [part for part in PARTS if part in layer.parts]} if layer.parts else {}
+    return {"name": layer.name, **layer.figures, **parts}

@@ -15,6 +15,11 @@ from lamina.layers.solve import total
 FLOOR = np.float32(0.3 / 255)  # rounding to 8 bit alone makes noise of this size
 CEILING = np.float32(4 / 255)  # above it, it is not noise but texture that we would erase
 
+INVISIBLE = np.float32(1 / 255)
+"""Noise that nobody sees: rounding, and a good codec's. Explained like the rest, it makes no dirt and the sum exact."""
+NOISE_AREA = (25, 25)
+NOISE_SHARE = 0.05  # of the area must be seen
+
 EXTREME = np.float32(3 / 255)
 EXTREME_ROOM = np.float32(14 / 255)
 
@@ -31,27 +36,32 @@ class Moments:
     count: np.ndarray  # h w
 
 
-def noise_of(image: np.ndarray, where: np.ndarray | None = None) -> float:
-    """Standard deviation of the noise, 0..1, from the quarter of the pixels with the least fine detail.
+def noise_of(change: np.ndarray, space: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Standard deviation of the noise of a difference, `h w`, from the fine detail of its ratio where `seen`.
 
-    Immerkær's mask: the second difference in both directions cancels edges and ramps; what it leaves of flat ground is
-    noise.
+    Noise is not alike everywhere: a codec keeps still blocks as they were and draws those anew that something moves
+    through. The second difference in both directions (Immerkær 1996) cancels edges and ramps; taken of the ratio it
+    also cancels the ground's texture under a shadow. What is left is noise, or an effect's own edge: hence a mean of
+    what is small.
     """
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
-    fine = total(np.abs(cv2.filter2D(image, -1, kernel))) / 3
-    fine = fine[where] if where is not None and where.sum() > 64 else fine
-    if fine.size == 0:
-        return float(FLOOR)
-    # The mean of three half normals has its lower quartile near 0.56 of sigma.
-    return float(np.clip(np.quantile(fine, 0.25) / 0.56, FLOOR, CEILING))
+    fine = total(np.abs(cv2.filter2D(change, -1, kernel)) * space) / 3
+    # Beside the object the mask would come into the difference.
+    flat = (cv2.erode(seen.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & (fine < CEILING)
+    weight = cv2.blur(flat.astype(np.float32), NOISE_AREA)
+    mean = cv2.blur(fine * flat, NOISE_AREA) / np.maximum(weight, 1e-6)
+    everywhere = float(fine[flat].mean()) if flat.any() else 0.0
+    # The mean of half normals is 0.8 of sigma.
+    sigma = np.where(weight > NOISE_SHARE, mean, everywhere) * np.float32(1.25)
+    return np.sqrt(np.clip(sigma**2 - INVISIBLE**2, FLOOR**2, CEILING**2))
 
 
-def doubt(room_left: np.ndarray, noise: float) -> np.ndarray:
+def doubt(room_left: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Standard deviation, `h w 3`, of a difference: the noise, and more in channels that are nearly black or white.
 
     There codecs are off by a few levels that no eye sees, yet as a ratio it would be the largest in the picture.
     """
-    return np.sqrt(np.float32(noise) ** 2 + (EXTREME * np.exp(-((room_left / EXTREME_ROOM) ** 2))) ** 2)
+    return np.sqrt(noise[..., None] ** 2 + (EXTREME * np.exp(-((room_left / EXTREME_ROOM) ** 2))) ** 2)
 
 
 def apply_ratio(change: np.ndarray, below: np.ndarray) -> np.ndarray:

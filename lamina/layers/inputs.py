@@ -6,12 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-import cv2
-import numpy as np
-
 from lamina.clip import check_layer_names
 from lamina.errors import InputError
-from lamina.layers.order import order_back_to_front
 from lamina.media.clip_info import FrameSource
 from lamina.media.mask_source import MaskSource, check_mask, open_labels, open_mask
 from lamina.media.preview import PreviewSource
@@ -19,14 +15,10 @@ from lamina.media.sequence import SequenceSource
 from lamina.media.source import open_source
 from lamina.removal.shot import Shot
 
-ORDER_FRAMES = 240
-"""Frames that are asked for the objects' order, evenly spread."""
-ORDER_PX = 320
-
 
 @runtime_checkable
-class Given(Protocol):
-    """What of the configuration is needed here."""
+class Marked(Protocol):
+    """What of a task's configuration says which clip and which objects."""
 
     @property
     def input(self) -> Path: ...
@@ -35,11 +27,17 @@ class Given(Protocol):
     @property
     def labels(self) -> Path | None: ...
     @property
+    def frames(self) -> str | None: ...
+
+
+@runtime_checkable
+class Given(Marked, Protocol):
+    """And with what removal is helped."""
+
+    @property
     def preserve(self) -> Path | None: ...
     @property
     def plate(self) -> Path | None: ...
-    @property
-    def frames(self) -> str | None: ...
     @property
     def preview(self) -> bool: ...
 
@@ -52,19 +50,9 @@ class Opened:
     masks: Sequence[MaskSource]
     preserve: MaskSource | None
     plate: FrameSource | None
-    padding: int
-    """Digits of the clip's frame numbers, 0 for a movie."""
 
     def shot(self, work: Path, workers: int) -> Shot:
         return Shot(self.clip, self.masks, self.preserve, self.plate, work, workers)
-
-    def order(self) -> list[str]:
-        """The objects back to front."""
-        if len(self.masks) == 1:
-            return [self.masks[0].name]
-        step = max(1, -(-self.clip.info.frames // ORDER_FRAMES))
-        asked = {m.name: (a for i, a in enumerate(m.read()) if i % step == 0) for m in self.masks}
-        return order_back_to_front({name: [_small(a) for a in masks] for name, masks in asked.items()})
 
 
 def open_inputs(given: Given) -> Opened:
@@ -73,19 +61,28 @@ def open_inputs(given: Given) -> Opened:
     Raises:
         InputError, MediaError: what is wrong, before the output folder is touched.
     """
-    part = _frame_range(given.frames)
-    clip = open_source(given.input, part)
-    padding = _padding(clip)
+    clip = open_clip(given)
     if given.preview:
         clip = PreviewSource(clip)
-    masks = _open_masks(given, clip)
+    masks = open_masks(given, clip)
+    preserve = open_mask("preserve", given.preserve, clip.info) if given.preserve else None
+    return Opened(clip, masks, preserve, _open_plate(given.plate, clip, given.preview))
+
+
+def open_clip(given: Marked) -> FrameSource:
+    """The clip's frames that were asked for."""
+    return open_source(given.input, _frame_range(given.frames))
+
+
+def open_masks(given: Marked, clip: FrameSource) -> list[MaskSource]:
+    """The objects' masks, each looked through once."""
+    masks = _mask_sources(given, clip)
     for mask in masks:
         check_mask(mask)
-    preserve = open_mask("preserve", given.preserve, clip.info) if given.preserve else None
-    return Opened(clip, masks, preserve, _open_plate(given.plate, clip, given.preview), padding)
+    return masks
 
 
-def _open_masks(given: Given, clip: FrameSource) -> list[MaskSource]:
+def _mask_sources(given: Marked, clip: FrameSource) -> list[MaskSource]:
     if bool(given.mask) == bool(given.labels):
         raise InputError(
             "masks",
@@ -95,7 +92,7 @@ def _open_masks(given: Given, clip: FrameSource) -> list[MaskSource]:
         )
     if given.labels:
         return list(open_labels(given.labels, clip.info))
-    pairs = [_name_and_path(entry) for entry in given.mask]
+    pairs = [name_and_path("--mask", entry) for entry in given.mask]
     check_layer_names([name for name, _ in pairs])
     taken = [name for name, _ in pairs if name.lower() == "plate"]
     if taken:
@@ -108,11 +105,12 @@ def _open_masks(given: Given, clip: FrameSource) -> list[MaskSource]:
     return [open_mask(name, path, clip.info) for name, path in pairs]
 
 
-def _name_and_path(entry: str) -> tuple[str, str]:
+def name_and_path(flag: str, entry: str) -> tuple[str, str]:
+    """The two halves of NAME=PATH."""
     name, equals, path = entry.partition("=")
     if not equals or not name or not path:
         raise InputError(
-            f"--mask {entry}", got=repr(entry), wanted="NAME=PATH", do="Write for instance --mask dog=dog.mp4."
+            f"{flag} {entry}", got=repr(entry), wanted="NAME=PATH", do=f"Write for instance {flag} dog=dog.mp4."
         )
     return name, path
 
@@ -152,13 +150,11 @@ def _open_plate(path: Path | None, clip: FrameSource, preview: bool) -> FrameSou
     return plate
 
 
-def _padding(clip: FrameSource) -> int:
+def number_padding(clip: FrameSource) -> int:
+    """Digits of the clip's frame numbers, 0 for a movie."""
+    if isinstance(clip, PreviewSource):
+        return number_padding(clip.full)
     if not isinstance(clip, SequenceSource):
         return 0
     digits = re.search(r"(\d+)$", clip.files[0].stem)
     return len(digits[1]) if digits else 0
-
-
-def _small(mask: np.ndarray) -> np.ndarray:
-    scale = min(1.0, ORDER_PX / max(mask.shape))
-    return cv2.resize(mask, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

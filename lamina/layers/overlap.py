@@ -3,8 +3,8 @@
 Changes are kept as log(frame / plate): effects over each other multiply, so their logarithms add up.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import cv2
@@ -30,15 +30,22 @@ class LayerInputs:
     frames, plates: `h w 3`, uint8, uint16 or float32 (white at 1). Where no object has influence they are the same.
     masks, influence: per object `uint8 h w`, 0..255. Masks show what is visible of the object and may be a few pixels
     wrong; influence contains the mask and all that the object changes, with a soft border.
-    order: all objects' names, back to front. halo: how many frames at the start and at the end are only context.
+    order: all objects' names back to front, one entry per frame. halo: how many frames at the start and at the end are
+    only context.
+    solos: per object `h w 3` of the clip with it alone, where they are known; else they are told from the frames.
     """
 
     frames: list[np.ndarray]
     plates: list[np.ndarray]
     masks: dict[str, list[np.ndarray]]
     influence: dict[str, list[np.ndarray]]
-    order: list[str]
+    order: Sequence[tuple[str, ...]]
     halo: tuple[int, int]
+    solos: dict[str, list[np.ndarray]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.masks)
 
 
 @dataclass(frozen=True)
@@ -62,11 +69,12 @@ class Overlaps:
     motions: dict[str, Motion]  # of those among them that can be followed
     alone: Callable[[str, int], Alone | None]
 
-    def fronts(self, name: str) -> list[str]:
-        """The objects in front of one."""
-        return self.inputs.order[self.inputs.order.index(name) + 1 :]
+    def fronts(self, name: str, t: int) -> list[str]:
+        """The objects in front of one in a frame."""
+        order = self.inputs.order[t]
+        return list(order[order.index(name) + 1 :])
 
-    def cover(self, names: list[str], t: int, box: Box) -> np.ndarray:
+    def cover(self, names: Sequence[str], t: int, box: Box) -> np.ndarray:
         """Where any of these objects may be, `bool h w`: their masks, as much larger as they may be wrong."""
         grown = [grow(self.inputs.masks[o][t][box], self.edge_px) & self.reach(o, t, box) for o in names]
         return np.any(grown, 0) if grown else np.zeros(self.inputs.frames[t][box].shape[:2], bool)
@@ -101,7 +109,7 @@ def find_overlaps(inputs: LayerInputs, edge_px: int, reach_frames: int) -> Overl
     alone = lru_cache(CACHED_FRAMES)(lambda name, t: _alone(draft, name, t))
     draft = Overlaps(inputs, edge_px, reach_frames, {}, {}, alone)
     times = range(len(inputs.frames))
-    for name in inputs.order:
+    for name in inputs.names:
         if any(_meets_another(inputs, name, t) for t in times):
             draft.boxes[name] = [box_of(mask > 127, MARGIN_PX) for mask in inputs.masks[name]]
             seen = [_shown(draft, name, t) for t in times]
@@ -114,12 +122,12 @@ def find_overlaps(inputs: LayerInputs, edge_px: int, reach_frames: int) -> Overl
 def _meets_another(inputs: LayerInputs, name: str, t: int) -> bool:
     mine = inputs.influence[name][t]
     box = box_of(mine, MARGIN_PX)
-    return box is not None and any(inputs.influence[o][t][box].any() for o in inputs.order if o != name)
+    return box is not None and any(inputs.influence[o][t][box].any() for o in inputs.names if o != name)
 
 
 def _shown(overlaps: Overlaps, name: str, t: int) -> np.ndarray:
     mask = overlaps.inputs.masks[name][t]
-    return (mask > 127) & ~overlaps.cover(overlaps.fronts(name), t, np.s_[:, :])
+    return (mask > 127) & ~overlaps.cover(overlaps.fronts(name, t), t, np.s_[:, :])
 
 
 def _is_whole(overlaps: Overlaps, name: str, t: int) -> bool:
@@ -127,7 +135,7 @@ def _is_whole(overlaps: Overlaps, name: str, t: int) -> bool:
     box, mask = overlaps.boxes[name][t], overlaps.inputs.masks[name][t]
     if box is None or any(line.max() > 127 for line in (mask[0], mask[-1], mask[:, 0], mask[:, -1])):
         return False
-    return not (grow(mask[box], 1) & overlaps.cover(overlaps.fronts(name), t, box)).any()
+    return not (grow(mask[box], 1) & overlaps.cover(overlaps.fronts(name, t), t, box)).any()
 
 
 def _alone(overlaps: Overlaps, name: str, t: int) -> Alone | None:
@@ -136,8 +144,8 @@ def _alone(overlaps: Overlaps, name: str, t: int) -> Alone | None:
     box = box_of(inputs.influence[name][t], MARGIN_PX)
     if box is None:
         return None
-    others = [overlaps.reach(o, t, box) for o in inputs.order if o != name]
-    known = ~np.any([*others, overlaps.cover(inputs.order, t, box)], 0)
+    others = [overlaps.reach(o, t, box) for o in inputs.names if o != name]
+    known = ~np.any([*others, overlaps.cover(inputs.names, t, box)], 0)
     return Alone(box[0].start, box[1].start, log_change(inputs, t, box), known.astype(np.uint8))
 
 

@@ -8,12 +8,19 @@ two objects lie over each other must the change be shared out before.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from lamina.layers.complete import Hidden
 from lamina.layers.follow import box_of
-from lamina.layers.overlap import MARGIN_PX, Box, Overlaps, guess_change, log_change, share_change
+from lamina.layers.overlap import DARKEST, MARGIN_PX, Box, Overlaps, guess_change, log_change, share_change
+from lamina.layers.solve import peak
 from lamina.levels import to_levels
+
+PLAIN = np.float32(16 / 255)
+"""A difference from the plate that no soft light makes."""
+TINT = np.float32(1.35)
+"""How much more a shadow may darken one colour than another."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +47,14 @@ def solo(
     box = box_of(_extent(inputs.influence[name][t], hidden), MARGIN_PX)
     if box is None:
         return None
-    fronts, reach = overlaps.fronts(name), overlaps.reach(name, t, box)
+    if inputs.solos:
+        return _known_solo(overlaps, name, t, box, hidden)
+    fronts, reach = overlaps.fronts(name, t), overlaps.reach(name, t, box)
     ground = below(to_levels(inputs.plates[t][box]), box)
     picture = to_levels(inputs.frames[t][box])
     covered = overlaps.cover(fronts, t, box)
     behind = np.any([overlaps.reach(o, t, box) for o in fronts], 0) if fronts else np.zeros_like(reach)
-    shared = reach & behind & ~overlaps.cover(inputs.order, t, box)
+    shared = reach & behind & ~overlaps.cover(inputs.names, t, box)
     if (shared | covered).any():
         picture = _shared_picture(overlaps, name, t, box, (picture, ground, shared, covered))
     influence = inputs.influence[name][t][box].astype(np.float32) / 255
@@ -70,10 +79,40 @@ def _shared_picture(
     guesses = {
         other: guess_change(overlaps, other, t, box)
         * (overlaps.reach(other, t, box) | (covered & (other == name)))[..., None]
-        for other in inputs.order
+        for other in inputs.names
         if other == name or (overlaps.reach(other, t, box) & shared).any()
     }
     part = share_change(log_change(inputs, t, box), guesses, name)
     change = np.where(covered[..., None], guesses[name], part)
     changed = np.clip(ground * np.exp(change), 0, 1)
     return np.where((shared | covered)[..., None], changed, picture)
+
+
+def _known_solo(overlaps: Overlaps, name: str, t: int, box: Box, hidden: Hidden | None) -> Solo:
+    """A solo that somebody else has made: it shows all of the object, so nothing is hidden in it but its outline."""
+    inputs = overlaps.inputs
+    picture, ground = to_levels(inputs.solos[name][t][box]), to_levels(inputs.plates[t][box])
+    mask = inputs.masks[name][t][box]
+    covered = overlaps.cover(overlaps.fronts(name, t), t, box)
+    if covered.any():
+        expected = 0.0 if hidden is None else hidden.crop(box[0].start, box[1].start, mask.shape).alpha
+        mask = np.maximum(mask, _behind_others(mask, picture, ground, covered, expected))
+    influence = inputs.influence[name][t][box].astype(np.float32) / 255
+    return Solo(box[0].start, box[1].start, picture, ground, influence, mask, np.zeros(mask.shape, bool))
+
+
+def _behind_others(
+    mask: np.ndarray, picture: np.ndarray, ground: np.ndarray, covered: np.ndarray, expected: np.ndarray | float
+) -> np.ndarray:
+    """The mask's part behind other objects, `uint8 h w`, as the solo shows it.
+
+    It is what differs from the ground and is either expected there, from frames that show it, or hangs together with
+    what is seen of the object and is no shadow.
+    """
+    differs = covered & (peak(np.abs(picture - ground)) > PLAIN)
+    bright = (picture + DARKEST) / (ground + DARKEST)
+    shadow = (peak(bright) < 1) & (peak(bright) < TINT * -peak(-bright))
+    _, labels = cv2.connectedComponents(((differs & ~shadow) | (mask > 127)).astype(np.uint8))
+    found = differs & (np.isin(labels, np.unique(labels[mask > 127])) & (labels > 0) | (expected > 0.5))
+    closed = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    return closed * covered * np.uint8(255)

@@ -29,6 +29,8 @@ class SolveConfig:
     """Frames before and after that steady an effect where it does not move."""
     reach_frames: int = 24
     """How many frames away a part hidden behind another object may be looked up."""
+    split: bool = False
+    """Whether each layer is also taken apart into object, shadow and light."""
     bleed_px: int = 12
     """How far beyond its edge a layer's colour is continued, so that scaling and filtering find no dark rim."""
 

@@ -17,21 +17,33 @@ from lamina.layers.effect import Moments, apply_ratio, denoise, doubt, gather, m
 from lamina.layers.overlap import Box, LayerInputs, Overlaps, find_overlaps, grow
 from lamina.layers.solo import Solo, solo
 from lamina.layers.solve import SolveConfig, color_for, lay_over, least_alpha, peak, quantize_up, room, store
-from lamina.levels import WHITE
+from lamina.layers.split import shade
+from lamina.levels import WHITE, from_levels
+from lamina.media.stack import PARTS
 
 LINES_OF_EDGE = 720
 FLOAT_STEPS = 1023  # floating point has no step of its own; ten bits are finer than any noise
+NOTICED = np.float32(3)  # standard deviations
+OUTSIDE = 0.05  # a mask below this does not claim the pixel
 UNSEEN = 0.5  # an effect below this share of the noise is none
 
 
 @dataclass(frozen=True)
+class Plane:
+    """A stored picture's part that is not empty, `h w c`, and the colour of the rest of the frame."""
+
+    pixels: np.ndarray
+    beyond: np.ndarray
+
+
+@dataclass(frozen=True)
 class Piece:
-    """A stored layer's part that is not empty, `h w 4`, and where it sits in the frame."""
+    """A solved layer in one frame: where its crop sits, the layer itself and, where asked for, the parts of it."""
 
     y: int
     x: int
-    rgba: np.ndarray
-    mean: np.ndarray  # colour for the rest of the frame
+    layer: Plane
+    parts: dict[str, Plane]
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,7 @@ class Effect:
     solo: Solo
     hidden: Hidden | None
     seen: np.ndarray
-    noise: float
+    noise: np.ndarray
     doubt: np.ndarray
     weight: np.ndarray
     room: np.ndarray
@@ -52,39 +64,48 @@ class Effect:
 def solve_window(inputs: LayerInputs, config: SolveConfig) -> dict[str, list[np.ndarray]]:
     """Layers of all objects for the inner frames: per name a list of `h w 4`, straight alpha, in the frames' type.
 
-    Laid back to front over the plates they give the frames: to within one step of the number type, except for what the
-    noise explains (`noise_sigmas`) and a few levels in channels that are nearly black or white, which would cost far
-    more alpha than they are worth. Alpha is zero wherever an object has no influence, unless another object hides a
-    part of it there. Same input, same output.
+    With `config.split` also "NAME.object" (`h w 4`), "NAME.shadow" and "NAME.light" (`h w 3`), see `layers/split.py`.
+    Laid over the plates in their order the layers give the frames, but for what the noise explains (`noise_sigmas`)
+    and a few levels in channels that are nearly black or white, which would cost far more alpha than they are worth:
+    `layers/grain.py` leaves that to the plate. Alpha is zero wherever an object has no influence, unless another
+    object hides a part of it there. Same input, same output.
     """
+    overlaps = find_overlaps(inputs, edge_radius(inputs.frames[0].shape[0], config), config.reach_frames)
     first, last = inputs.halo[0], len(inputs.frames) - inputs.halo[1]
     reach = config.smooth_frames
-    overlaps = find_overlaps(inputs, edge_radius(inputs.frames[0].shape[0], config), config.reach_frames)
-    solved: dict[str, dict[int, Piece]] = {}
-    for name in inputs.order:
-        times = range(max(0, first - reach), min(len(inputs.frames), last + reach))
-        solved[name] = dict(_solve_object(overlaps, name, times, list(solved.values()), config))
-    return {name: [_paste(solved[name].get(t), inputs.frames[t]) for t in range(first, last)] for name in inputs.masks}
+    times = range(max(0, first - reach), min(len(inputs.frames), last + reach))
+    solved: dict[tuple[str, int], Piece] = {}
+    for rank in range(len(inputs.names)):
+        for name in sorted({inputs.order[t][rank] for t in times}):
+            solved |= _solve_object(overlaps, name, [t for t in times if inputs.order[t][rank] == name], solved, config)
+    return {
+        stream: [_paste(solved.get((name, t)), part, inputs.frames[t]) for t in range(first, last)]
+        for name in inputs.names
+        for stream, part in _streams(name, config.split)
+    }
 
 
 def _solve_object(
-    overlaps: Overlaps, name: str, times: range, behind: list[dict[int, Piece]], config: SolveConfig
-) -> Iterator[tuple[int, Piece]]:
-    """An object's pieces in the frames where it has influence."""
+    overlaps: Overlaps, name: str, times: list[int], solved: dict[tuple[str, int], Piece], config: SolveConfig
+) -> dict[tuple[str, int], Piece]:
+    """An object's pieces in those frames among `times` where it has influence; what lies behind it there is solved."""
     inputs = overlaps.inputs
     # Beyond the inner frames a layer matters only as what lies below another one.
     inner = range(inputs.halo[0], len(inputs.frames) - inputs.halo[1])
+    pieces: dict[tuple[str, int], Piece] = {}
     kept: dict[int, Effect | None] = {}
     for t in times:
         around = [u for u in range(t - config.smooth_frames, t + config.smooth_frames + 1) if u in times]
         for u in around:
             if u not in kept:
-                kept[u] = _measure(overlaps, name, u, [pieces.get(u) for pieces in behind], config)
+                behind = [] if inputs.solos else inputs.order[u][: inputs.order[u].index(name)]
+                kept[u] = _measure(overlaps, name, u, [solved.get((other, u)) for other in behind], config)
         kept = {u: kept[u] for u in around}
         effect = kept[t]
         if effect is not None and (t in inner or name in overlaps.boxes):
             near = [other.moments for u, other in kept.items() if u != t and other is not None]
-            yield t, _solve_piece(effect, near, inputs.frames[t].dtype, overlaps.edge_px, config)
+            pieces[name, t] = _solve_piece(effect, near, inputs.frames[t].dtype, overlaps.edge_px, config)
+    return pieces
 
 
 def edge_radius(height: int, config: SolveConfig) -> int:
@@ -99,9 +120,9 @@ def _measure(overlaps: Overlaps, name: str, t: int, behind: list[Piece | None], 
     if one is None:
         return None
     seen = (one.influence > 0) & ~one.hidden & ~grow(one.mask, overlaps.edge_px)
-    noise = noise_of(one.picture - one.below, seen)
     space = room(one.picture, one.below)
     change = (one.picture - one.below) / space
+    noise = noise_of(change, space, seen)
     unsure = doubt(space, noise)
     weight = (space / unsure) ** 2 * seen[..., None]
     local = moments(change, weight, config.smooth_px, (one.y, one.x))
@@ -111,22 +132,49 @@ def _measure(overlaps: Overlaps, name: str, t: int, behind: list[Piece | None], 
 def _solve_piece(effect: Effect, near: list[Moments], dtype: np.dtype, edge_px: int, config: SolveConfig) -> Piece:
     """Alpha first, rounded up to what can be stored, then the colour that makes it exact."""
     one = effect.solo
-    step = np.float32(1 / (FLOAT_STEPS if dtype == np.float32 else WHITE[dtype.name]))
+    step = _step(dtype)
     change, slack = _calm_change(effect, near, config)
+    slack = np.maximum(slack, step / 2)
     ground = apply_ratio(change, one.below)
     zone = zones(peel(_silhouette(effect), one.picture, ground, edge_px), edge_px)
     share = object_share(one.picture, ground, zone, edge_px, effect.noise)
-    least = least_alpha(one.picture, one.below, np.maximum(step / 2, slack))
-    alpha = np.maximum(share + (1 - share) * peak(np.abs(change)), least)
-    target = np.where(
-        (share > 0)[..., None], one.picture, np.clip(ground, one.picture - step / 2, one.picture + step / 2)
-    )
+    bare = share == 0
+    change = _change_beside(effect, change, bare & zone.band & (zone.prior < OUTSIDE))
+    ground = apply_ratio(change, one.below)
+    ground = np.where(bare[..., None], np.clip(ground, one.picture - step / 2, one.picture + step / 2), ground)
+    target = np.where(bare[..., None], ground, one.picture)
+    strength = peak(np.abs(change))
+    needed = np.where(one.hidden, 0, least_alpha(one.picture, one.below, slack))
     if one.hidden.any():
-        target, alpha = _show_hidden(effect, ground, change, target, alpha)
-    alpha = quantize_up(np.where((one.influence > 0) | one.hidden, np.clip(alpha, 0, 1), 0), dtype)
-    color = np.where((alpha == 1)[..., None], target, color_for(target, one.below, alpha))
+        target, ground, share = _show_hidden(effect, change, target, ground, share)
+    present = (one.influence > 0) | one.hidden
+    alpha = np.maximum(share + (1 - share) * strength, needed)
+    layer = _stored(target, one.below, np.where(present, alpha, 0), dtype, config)
+    parts = {}
+    if config.split:
+        shaded = shade(np.where(present[..., None], ground, one.below), one.below, dtype)
+        under = shaded.on(one.below)
+        alone = np.maximum(share, np.where(one.hidden, 0, least_alpha(target, under, slack)))
+        white = np.ones(3, np.float32)
+        parts = {
+            "object": _stored(target, under, np.where(present & (share > 0), alone, 0), dtype, config),
+            "shadow": Plane(shaded.shadow, from_levels(white, dtype)),
+            "light": Plane(shaded.light, from_levels(0 * white, dtype)),
+        }
+    return Piece(one.y, one.x, layer, parts)
+
+
+def _step(dtype: np.dtype) -> np.float32:
+    """The distance of two levels of a number type."""
+    return np.float32(1 / (FLOAT_STEPS if dtype == np.float32 else WHITE[dtype.name]))
+
+
+def _stored(target: np.ndarray, below: np.ndarray, alpha: np.ndarray, dtype: np.dtype, config: SolveConfig) -> Plane:
+    """The layer that makes `target` of `below` with this alpha, rounded up to what can be stored."""
+    alpha = quantize_up(np.clip(alpha, 0, 1), dtype)
+    color = np.where((alpha == 1)[..., None], target, color_for(target, below, alpha))
     color, mean = _color_beyond(color, alpha, config.bleed_px)
-    return Piece(one.y, one.x, store(color, alpha, dtype), store(mean[None, None], np.zeros((1, 1)), dtype)[0, 0])
+    return Plane(store(color, alpha, dtype), store(mean[None, None], np.zeros((1, 1)), dtype)[0, 0])
 
 
 def _silhouette(effect: Effect) -> np.ndarray:
@@ -156,18 +204,29 @@ def _calm_change(effect: Effect, near: list[Moments], config: SolveConfig) -> tu
     return np.where(effect.seen[..., None], calm, elsewhere), slack
 
 
+def _change_beside(effect: Effect, change: np.ndarray, beside: np.ndarray) -> np.ndarray:
+    """The ratio once it is known which pixels beside the object are ground: there it is seen, and continued from."""
+    one = effect.solo
+    beside = beside & (one.influence > 0) & ~one.hidden & ~effect.seen
+    noticed = peak(np.abs(effect.change * effect.room) - NOTICED * effect.doubt) > 0
+    near = np.where(beside[..., None], effect.change * noticed[..., None], change)
+    under = (one.influence > 0) & ~one.hidden & ~effect.seen & ~beside
+    continued = bleed(near, (effect.seen | beside).astype(np.float32))
+    return np.where(under[..., None], continued, near)
+
+
 def _show_hidden(
-    effect: Effect, ground: np.ndarray, change: np.ndarray, target: np.ndarray, alpha: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    effect: Effect, change: np.ndarray, target: np.ndarray, ground: np.ndarray, share: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Behind another object there is nothing to solve: the effect goes on, with the completed object over it."""
     one, covered = effect.solo, effect.solo.hidden[..., None]
-    strength = peak(np.abs(change))
+    ground = np.where(covered, apply_ratio(change, one.below), ground)
     if effect.hidden is None:
-        return np.where(covered, ground, target), np.where(one.hidden, strength, alpha)
+        return np.where(covered, ground, target), ground, np.where(one.hidden, 0, share)
     part = effect.hidden.crop(one.y, one.x, one.mask.shape)
     weight = part.alpha[..., None]
     target = np.where(covered, part.color * weight + ground * (1 - weight), target)
-    return target, np.where(one.hidden, part.alpha + (1 - part.alpha) * strength, alpha)
+    return target, ground, np.where(one.hidden, part.alpha, share)
 
 
 def _color_beyond(color: np.ndarray, alpha: np.ndarray, bleed_px: int) -> tuple[np.ndarray, np.ndarray]:
@@ -186,23 +245,33 @@ def _lay_behind(plate: np.ndarray, box: Box, behind: list[Piece | None]) -> np.n
     for piece in behind:
         if piece is None:
             continue
-        height, width = piece.rgba.shape[:2]
+        rgba = piece.layer.pixels
+        height, width = rgba.shape[:2]
         top, left = max(rows.start, piece.y), max(columns.start, piece.x)
         bottom, right = min(rows.stop, piece.y + height), min(columns.stop, piece.x + width)
         if top < bottom and left < right:
             here = np.s_[top - rows.start : bottom - rows.start, left - columns.start : right - columns.start]
-            part = piece.rgba[top - piece.y : bottom - piece.y, left - piece.x : right - piece.x]
+            part = rgba[top - piece.y : bottom - piece.y, left - piece.x : right - piece.x]
             plate = plate.copy()
             plate[here] = lay_over(part, plate[here])
     return plate
 
 
-def _paste(piece: Piece | None, frame: np.ndarray) -> np.ndarray:
-    """A whole frame's layer, `h w 4`; all zero where the object has no influence."""
-    out = np.zeros((*frame.shape[:2], 4), frame.dtype)
+def _streams(name: str, split: bool) -> Iterator[tuple[str, str]]:
+    """What is written of an object: the stream's name and the part of the layer it is, "" for all of it."""
+    yield name, ""
+    if split:
+        yield from ((f"{name}.{part}", part) for part in PARTS)
+
+
+def _paste(piece: Piece | None, part: str, frame: np.ndarray) -> np.ndarray:
+    """A whole frame of a layer or of a part of it; where the object has no influence it leaves the picture as it is."""
+    channels = PARTS.get(part, 4)
     if piece is None:
-        return out
-    out[:] = piece.mean
-    height, width = piece.rgba.shape[:2]
-    out[piece.y : piece.y + height, piece.x : piece.x + width] = piece.rgba
+        return np.full((*frame.shape[:2], channels), WHITE[frame.dtype.name] if part == "shadow" else 0, frame.dtype)
+    plane = piece.parts[part] if part else piece.layer
+    out = np.empty((*frame.shape[:2], channels), frame.dtype)
+    out[:] = plane.beyond
+    height, width = plane.pixels.shape[:2]
+    out[piece.y : piece.y + height, piece.x : piece.x + width] = plane.pixels
     return out

@@ -1,25 +1,25 @@
 """Writing plate and layers window by window, so that a stopped run goes on, and joining the windows at the end."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-from jaxtyping import UInt8
 
+from lamina.layers.grain import with_grain
+from lamina.layers.items import Item
+from lamina.layers.order import usual_order
 from lamina.layers.overlap import LayerInputs
+from lamina.layers.refit import refit
 from lamina.layers.solve import SolveConfig, lay_over
-from lamina.layers.window import edge_radius, solve_window
+from lamina.layers.window import solve_window
 from lamina.levels import to_levels
-from lamina.masks.binary import grow
 from lamina.media.clip_info import ClipInfo
-from lamina.media.ffv1 import join_segments, read_ffv1, write_segment
-from lamina.media.stack import PLATE, LayerRecord, SourceRecord, StackManifest
-from lamina.motion.coordinates import resize_area
-from lamina.removal.frames import MASK_DOUBT, Nearby
+from lamina.media.ffv1 import join_segments, write_segment
+from lamina.media.stack import PARTS, PLATE, LayerRecord, OrderRun, SourceRecord, StackManifest, order_at
+from lamina.removal.frames import Nearby
 from lamina.removal.plates import PlateWindow
 from lamina.removal.records import FrameArrays
 from lamina.removal.scene import WINDOW_FRAMES, windows
@@ -32,68 +32,98 @@ ALONE_HALO, CROSSING_HALO = 2, 16
 PIECE_FRAMES = 8
 """Frames whose layers one thread solves together."""
 
+WHOLE_CLIP = ("paper", "reference")
+"""Fits that see all frames at once."""
+
 Engine = Callable[[Shot, Sequence[range], Report], Iterator[PlateWindow]]
 
 
 @dataclass(frozen=True)
-class Item:
-    """All that is known of one frame before its layers are."""
+class Job:
+    """What the layers of a clip are made of, wherever its plate comes from."""
 
-    frame: np.ndarray
-    masks: list[UInt8[np.ndarray, "h w"]]
-    plate: np.ndarray
-    influence: list[UInt8[np.ndarray, "h w"]]
+    info: ClipInfo
+    work: Path
+    names: Sequence[str]
+    order: Sequence[OrderRun]
+    items: Callable[[int], Iterator[Item]]
+    """All frames from the given one on."""
+    config: SolveConfig
+    workers: int
+    fit: str = "none"
+    """The preset by which layers are fitted further, of `fit_config.PRESETS`."""
+
+    @property
+    def window_frames(self) -> int:
+        """Frames worked on together: a few, or all of them for a fit that looks at the whole clip."""
+        return self.info.frames if self.fit in WHOLE_CLIP else WINDOW_FRAMES
+
+    @property
+    def windows(self) -> list[range]:
+        """The clip cut into windows."""
+        size, frames = self.window_frames, self.info.frames
+        return [range(start, min(start + size, frames)) for start in range(0, frames, size)]
+
+    @property
+    def streams(self) -> list[str]:
+        """Everything that is written: the plate, the layers, and their parts where asked for."""
+        parts = [f"{name}.{part}" for name in self.names for part in PARTS] if self.config.split else []
+        return ["plate", *self.names, *parts]
 
 
-def write_plates(shot: Shot, engine: Engine, report: Report) -> None:
-    """Run the engine on the windows that are not there yet."""
-    info, effects = shot.clip.info, _effects(shot)
-    todo = [w for w in windows(shot.frames) if not (_segment(shot, "plate", w.start).exists() and effects.has(w.start))]
+def write_drafts(shot: Shot, engine: Engine, report: Report) -> Path:
+    """Run the engine on the windows that are not there yet; returns the movie of plates as the engine made them."""
+    info, effects = shot.clip.info, effects_of(shot)
+    every = windows(shot.frames)
+    todo = [w for w in every if not (_segment(shot.work, "draft", w.start).exists() and effects.has(w.start))]
     for result in engine(shot, todo, report) if todo else ():
         effects.write(result.start, list(result.effects))
         pts = info.pts[result.start : result.start + len(result.plates)]
-        write_segment(_segment(shot, "plate", result.start), result.plates, pts, info.time_base, info.color)
+        write_segment(_segment(shot.work, "draft", result.start), result.plates, pts, info.time_base, info.color)
         report("plate", result.start + len(result.plates), shot.frames)
+    draft = shot.work / "draft.mkv"
+    _join(info, shot.work, "draft", every, draft)
+    return draft
 
 
-def write_layers(shot: Shot, out: Path, order: list[str], config: SolveConfig, report: Report) -> dict[str, dict]:
-    """Solve the layers of the windows that are not there yet; returns figures per layer and, under "", overall."""
-    halo = ALONE_HALO if len(order) == 1 else CROSSING_HALO
-    names = [m.name for m in shot.masks]
-    figures = FrameArrays(shot.work, "figures", WINDOW_FRAMES)
-    todo = [w for w in windows(shot.frames) if not figures.has(w.start)]
+def write_layers(job: Job, report: Report) -> dict[str, dict]:
+    """Solve the layers of the windows that are not there yet, and the plate with the grain that they leave to it.
+
+    Returns figures per layer and, under "", overall.
+    """
+    frames = job.info.frames
+    halo = ALONE_HALO if len(job.names) == 1 else CROSSING_HALO
+    figures = FrameArrays(job.work, "figures", job.window_frames)
+    todo = [w for w in job.windows if not figures.has(w.start)]
     if todo:
         first = max(0, todo[0].start - halo)
-        nearby = Nearby(_items(shot, out, first), shot.frames, halo, first)
-        with ThreadPoolExecutor(shot.workers) as pool:
+        nearby = Nearby(job.items(first), frames, halo, first)
+        with ThreadPoolExecutor(job.workers) as pool:
             for window in todo:
                 nearby.advance(window.start, window.stop)
-                held = [item for _, item in sorted(nearby.held.items())]
-                inside = (min(halo, window.start), min(halo, shot.frames - window.stop))
-                pieces = list(pool.map(lambda p: solve_window(p, config), _pieces(held, names, order, inside, halo)))
-                solved = {name: [layer for piece in pieces for layer in piece[name]] for name in names}
-                _write_window(shot, window, names, solved)
-                frames = held[inside[0] : len(held) - inside[1]]
-                measured = pool.map(lambda item: _measure(*item), _stacks(frames, solved, order))
-                figures.write(window.start, list(measured))
-                report("layers", window.stop, shot.frames)
-    return _summary(np.stack([figures[t] for t in range(shot.frames)]), order)
+                figures.write(window.start, _write_window(job, window, nearby.held, halo, pool, report))
+                report("layers", window.stop, frames)
+    return _summary(np.stack([figures[t] for t in range(frames)]), job.names)
 
 
-def join_all(shot: Shot, out: Path, names: Sequence[str]) -> None:
-    """Join the windows of a plate ("plate") or of layers into their files in the stack."""
-    info = shot.clip.info
-    for name in names:
-        target = out / (PLATE if name == "plate" else f"layers/{name}.mkv")
-        if not target.exists():
-            parts = [_segment(shot, name, w.start) for w in windows(shot.frames)]
-            join_segments(parts, target, info.pts, info.time_base)
+def join_all(job: Job, out: Path) -> None:
+    """Join the windows of everything that was written into the stack's files."""
+    for stream in job.streams:
+        _join(job.info, job.work, stream, job.windows, out / file_of(stream))
 
 
-def manifest_of(
-    info: ClipInfo, source: SourceRecord, engine: str, config: dict, order: list[str], figures: dict[str, dict]
-) -> StackManifest:
+def file_of(stream: str) -> str:
+    """Where a plate, a layer or a part of one lies in the stack."""
+    return PLATE if stream == "plate" else f"layers/{stream}.mkv"
+
+
+def manifest_of(job: Job, source: SourceRecord, engine: str, config: dict, figures: dict[str, dict]) -> StackManifest:
     """What stack.json says of a run."""
+    info, parts = job.info, PARTS if job.config.split else ()
+    records = {
+        name: LayerRecord(name, file_of(name), figures[name], {part: file_of(f"{name}.{part}") for part in parts})
+        for name in job.names
+    }
     return StackManifest(
         source=source,
         width=info.width,
@@ -104,88 +134,76 @@ def manifest_of(
         color=info.color,
         engine=engine,
         config=config,
-        layers=tuple(LayerRecord(name, f"layers/{name}.mkv", figures[name]) for name in order),
+        layers=tuple(records[name] for name in usual_order(job.order, info.frames)),
         figures=figures[""],
+        order=tuple(job.order),
     )
 
 
-def _effects(shot: Shot) -> FrameArrays:
+def effects_of(shot: Shot) -> FrameArrays:
+    """What the engine saw objects change, per frame."""
     return FrameArrays(shot.work, "effects", WINDOW_FRAMES)
 
 
-def _segment(shot: Shot, name: str, start: int) -> Path:
-    return shot.work / "segments" / f"{name}.{start:07d}.mkv"
+def _segment(work: Path, stream: str, start: int) -> Path:
+    return work / "segments" / f"{stream}.{start:07d}.mkv"
 
 
-def _items(shot: Shot, out: Path, first: int) -> Iterator[Item]:
-    effects = _effects(shot)
-    plates = read_ffv1(out / PLATE, first)
-    for index, ((frame, masks), plate) in enumerate(zip(shot.read(first, shot.frames), plates, strict=True), first):
-        yield Item(frame, masks, plate, _influence(masks, effects[index], frame.shape[1::-1]))
+def _join(info: ClipInfo, work: Path, stream: str, parts: Sequence[range], target: Path) -> None:
+    if not target.exists():
+        join_segments([_segment(work, stream, part.start) for part in parts], target, info.pts, info.time_base)
 
 
-def _influence(
-    masks: Sequence[UInt8[np.ndarray, "h w"]], effects: UInt8[np.ndarray, "k d v"], size: tuple[int, int]
-) -> list[UInt8[np.ndarray, "h w"]]:
-    """Per object at source size: everywhere it may have changed the picture."""
-    margin = 2 * size[0] * MASK_DOUBT + edge_radius(size[1], SolveConfig()) + 2
-    wide = [resize_area(grow(effect, 6).astype(np.uint8) * 255, size) for effect in effects]
-    return [np.where(_grow_far(mask > 20, margin), 255, part) for mask, part in zip(masks, wide, strict=True)]
+def _write_window(
+    job: Job, window: range, held: dict[int, Item], halo: int, pool: ThreadPoolExecutor, report: Report
+) -> list[np.ndarray]:
+    """Solve and store one window; returns what is measured of each frame."""
+    pieces = list(pool.map(lambda piece: solve_window(piece, job.config), _pieces(job, window, held, halo)))
+    solved = {stream: [layer for piece in pieces for layer in piece[stream]] for stream in job.streams[1:]}
+    items, orders = [held[t] for t in window], [order_at(job.order, t) for t in window]
+    if job.fit != "none":
+        solved |= refit(job.fit, items, {name: solved[name] for name in job.names}, orders, report)
+    laid = [[solved[name][i] for name in order] for i, order in enumerate(orders)]
+    solved["plate"] = list(pool.map(lambda item, layers: with_grain(item.plate, item.frame, layers), items, laid))
+    pts = job.info.pts[window.start : window.stop]
+    for stream in job.streams:
+        write_segment(_segment(job.work, stream, window.start), solved[stream], pts, job.info.time_base, job.info.color)
+    named = [[solved[name][i] for name in job.names] for i in range(len(window))]
+    rows = zip(items, solved["plate"], laid, named, strict=True)
+    return list(pool.map(lambda row: _measure(row[0].frame, *row[1:]), rows))
 
 
-def _grow_far(mask: np.ndarray, radius_px: float) -> np.ndarray:
-    """Like `grow`, in time that does not depend on the radius."""
-    if not mask.any():
-        return mask
-    return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 3) <= radius_px
-
-
-def _pieces(
-    held: Sequence[Item], names: list[str], order: list[str], halo: tuple[int, int], reach: int
-) -> Iterator[LayerInputs]:
+def _pieces(job: Job, window: range, held: dict[int, Item], reach: int) -> Iterator[LayerInputs]:
     """A window as shorter ones that threads can share; each sees up to `reach` frames beyond its own."""
-    last = len(held) - halo[1]
-    for start in range(halo[0], last, PIECE_FRAMES):
-        stop = min(start + PIECE_FRAMES, last)
-        first, end = max(0, start - reach), min(len(held), stop + reach)
-        part = held[first:end]
+    for start in range(window.start, window.stop, PIECE_FRAMES):
+        stop = min(start + PIECE_FRAMES, window.stop)
+        seen = range(max(0, start - reach), min(job.info.frames, stop + reach))
+        part = [held[t] for t in seen]
+        alone = bool(part[0].solos)
         yield LayerInputs(
             [i.frame for i in part],
             [i.plate for i in part],
-            {n: [i.masks[k] for i in part] for k, n in enumerate(names)},
-            {n: [i.influence[k] for i in part] for k, n in enumerate(names)},
-            order,
-            (start - first, end - stop),
+            {n: [i.masks[k] for i in part] for k, n in enumerate(job.names)},
+            {n: [i.influence[k] for i in part] for k, n in enumerate(job.names)},
+            [order_at(job.order, t) for t in seen],
+            (start - seen.start, seen.stop - stop),
+            {n: [i.solos[k] for i in part] for k, n in enumerate(job.names)} if alone else {},
         )
 
 
-def _write_window(shot: Shot, window: range, names: list[str], solved: dict[str, list[np.ndarray]]) -> None:
-    info = shot.clip.info
-    for name in names:
-        pts = info.pts[window.start : window.stop]
-        write_segment(_segment(shot, name, window.start), solved[name], pts, info.time_base, info.color)
-
-
-def _stacks(
-    frames: Sequence[Item], solved: dict[str, list[np.ndarray]], order: list[str]
-) -> Iterable[tuple[Item, list[np.ndarray]]]:
-    for i, item in enumerate(frames):
-        yield item, [solved[name][i] for name in order]
-
-
-def _measure(item: Item, layers: list[np.ndarray]) -> np.ndarray:
+def _measure(frame: np.ndarray, plate: np.ndarray, laid: list[np.ndarray], named: list[np.ndarray]) -> np.ndarray:
     """Squared error of the recomposed frame, share of changed pixels, and mean alpha per layer."""
-    below = to_levels(item.plate)
-    for layer in layers:
+    below = to_levels(plate)
+    for layer in laid:
         below = lay_over(layer, below)
-    error = float(np.square(below - to_levels(item.frame)).mean())
-    changed = float((item.plate != item.frame).any(-1).mean())
-    return np.array([error, changed, *(float(to_levels(layer[..., 3]).mean()) for layer in layers)])
+    error = float(np.square(below - to_levels(frame)).mean())
+    changed = float((plate != frame).any(-1).mean())
+    return np.array([error, changed, *(float(to_levels(layer[..., 3]).mean()) for layer in named)])
 
 
-def _summary(measured: np.ndarray, order: list[str]) -> dict[str, dict]:
+def _summary(measured: np.ndarray, names: Sequence[str]) -> dict[str, dict]:
     """Means over the clip; the recomposition as PSNR, at most 99 dB."""
     error, changed, *alphas = measured.mean(0)
     psnr = round(min(99.0, -10 * math.log10(max(error, 1e-12))), 2)
     overall = {"recompose_psnr_db": psnr, "changed_share": round(float(changed), 5)}
-    return {"": overall} | {n: {"mean_alpha": round(float(a), 5)} for n, a in zip(order, alphas, strict=True)}
+    return {"": overall} | {n: {"mean_alpha": round(float(a), 5)} for n, a in zip(names, alphas, strict=True)}

@@ -1,5 +1,6 @@
 """OpenEXR as compositing programs want it: half float, linear light, associated alpha, named layers in one file."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import OpenEXR
 
 from lamina.color import ColorDescription, srgb_to_linear
+from lamina.levels import to_levels
 from lamina.media.landing import whole_file
 from lamina.media.yuv import WHITE
 
@@ -23,16 +25,18 @@ _CHROMATICITIES = {
 _TITLES = {"bt709": "Rec.709", "bt470bg": "BT.470 B/G", "smpte170m": "SMPTE 170M", "bt2020": "Rec.2020"}
 _TITLES |= {"smpte432": "P3 D65"}
 _LARGEST_HALF = 65504.0
+_BLACK = np.float32(1e-4)  # of linear light: below a third of the darkest 8-bit gray
+_RECIPE = "below * NAME_shadow + NAME_light, then NAME over it"
 
 
 def write_exr(
-    path: Path, main: np.ndarray, layers: dict[str, np.ndarray], rate: Fraction, color: ColorDescription
+    path: Path, main: np.ndarray, layers: Mapping[str, np.ndarray], rate: Fraction, color: ColorDescription
 ) -> None:
-    """Write one frame: `main` as plain R G B A, and every layer as NAME.R NAME.G NAME.B NAME.A.
+    """Write one frame: `main` as plain R G B and A, and every layer, back to front, as NAME.R NAME.G NAME.B and NAME.A.
 
-    main, layers: `h w 3` (alpha 1) or `h w 4`, straight alpha, sRGB-encoded, uint8, uint16 or float32. They are
-    taken to linear light with the sRGB curve, whatever the movie said of its own, because that is how the stack was
-    made and how it is shown; then colour is multiplied by alpha. Values beyond half float's 65504 are cut to it.
+    main, layers: `h w 4` (colour multiplied by alpha) or `h w 3` (no alpha is written), float32, linear light, as
+    `premultiplied_linear` and `linear_parts` make them. Values beyond half float's 65504 are cut to it.
+    color: only its primaries are written; the curve has gone.
 
     Raises OutputError when the place is not writable or full.
     """
@@ -49,6 +53,8 @@ def write_exr(
         "laminaColor": f"premultiplied, linear {_TITLES[primaries]} primaries, decoded with the sRGB curve",
         "laminaLayers": " ".join(layers) or "none",
     }
+    if any(name.endswith("_shadow") for name in layers):
+        header["laminaRecipe"] = _RECIPE
     with whole_file(path) as part:
         try:
             OpenEXR.File(header, channels).write(str(part))
@@ -57,10 +63,41 @@ def write_exr(
 
 
 def premultiplied_linear(frame: np.ndarray) -> np.ndarray:
-    """`h w 3` or `h w 4` straight and sRGB-encoded to `h w 4` float32, linear light times alpha."""
+    """`h w 3` (alpha 1) or `h w 4`, straight and sRGB-encoded, to `h w 4` float32, linear light times alpha.
+
+    The sRGB curve is taken whatever the movie said of its own, because that is how the stack was made and is shown.
+    """
     values = frame.astype(np.float32) / np.float32(WHITE[frame.dtype.name])
     alpha = values[..., 3:] if frame.shape[2] == 4 else np.ones_like(values[..., :1])
     return np.concatenate([_linear(frame[..., :3], values[..., :3]) * alpha, alpha], axis=2)
+
+
+def linear_parts(plate: np.ndarray, parts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A split layer for linear light: "shadow" and "light" `h w 3`, "object" `h w 4` premultiplied, float32.
+
+    plate, parts: as stored, display values. Products and sums of display values are others in linear light, so each
+    part is made anew such that the same picture comes out over the plate,
+
+        object + (1 - alpha) * (linear(plate) * shadow + light) = linear(over(object, plate * shadow + light))
+
+    and colours stay within 0..alpha: alpha grows at edges where the object is darker or brighter than what mixing light
+    by the stored alpha can explain. Where the plate is black any factor would do, and it is that of a white plate.
+    """
+    ground, shadow, light, rgba = (to_levels(p) for p in (plate, parts["shadow"], parts["light"], parts["object"]))
+    bright, dark, shaded = (srgb_to_linear(p) for p in (ground, ground * shadow, ground * shadow + light))
+    factor = np.where(bright > _BLACK, dark / np.maximum(bright, _BLACK), srgb_to_linear(shadow))
+    alpha = rgba[..., 3:]
+    picture = srgb_to_linear(rgba[..., :3] * alpha + (ground * shadow + light) * (1 - alpha))
+    alpha = np.maximum(alpha, _least_alpha(picture, shaded))
+    layer = np.concatenate([picture - (1 - alpha) * shaded, alpha], axis=2)
+    return {"shadow": factor, "light": shaded - dark, "object": layer}
+
+
+def _least_alpha(picture: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """The smallest alpha, `h w 1`, with which some colour over `below` gives the picture."""
+    limit = np.where(picture > below, np.maximum(np.float32(1), picture), np.minimum(np.float32(0), picture))
+    share = np.abs(picture - below) / np.maximum(np.abs(limit - below), np.float32(1e-6))
+    return np.clip(share.max(axis=2, keepdims=True), 0, 1)
 
 
 def _linear(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -73,6 +110,7 @@ def _linear_table(dtype: str) -> np.ndarray:
     return srgb_to_linear(np.arange(white + 1, dtype=np.float32) / np.float32(white))
 
 
-def _channels(prefix: str, frame: np.ndarray) -> dict[str, np.ndarray]:
-    half = np.clip(premultiplied_linear(frame), -_LARGEST_HALF, _LARGEST_HALF).astype(np.float16)
-    return {f"{prefix}{name}": np.ascontiguousarray(half[..., index]) for index, name in enumerate("RGBA")}
+def _channels(prefix: str, pixels: np.ndarray) -> dict[str, np.ndarray]:
+    half = np.clip(pixels, -_LARGEST_HALF, _LARGEST_HALF).astype(np.float16)
+    names = "RGBA"[: pixels.shape[2]]
+    return {f"{prefix}{name}": np.ascontiguousarray(half[..., index]) for index, name in enumerate(names)}

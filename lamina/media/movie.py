@@ -1,5 +1,6 @@
 """Writing movies for people: exact time stamps, colour tags, the source's sound, and nothing half-written."""
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from lamina.errors import InputError
 from lamina.media.landing import whole_file
 from lamina.media.sound import Sound, can_copy, has_sound, open_track, write_wav
 from lamina.media.stamps import check_increasing, durations_of, rate_of
-from lamina.media.tags import color_options
+from lamina.media.tags import color_options, tag_picture
 from lamina.media.yuv import tags_of, to_yuv420, to_yuv444
 
 
@@ -85,7 +86,7 @@ def write_movie(
     for odd sizes 4:4:4, which some players do not show. The movie begins at 0 and keeps every distance between
     time stamps exactly in .mp4 and .mov, to the millisecond in .mkv and .webm.
     audio_from: a movie whose sound between the first and the end of the last frame is copied unchanged; written as
-    WAV beside the movie where its container cannot hold it. A file without sound is no error.
+    WAV beside the movie where its container cannot hold it, with a warning. A file without sound is no error.
 
     Raises InputError for an unknown suffix or frames that do not fit `pts`, OutputError when the place is not writable.
     """
@@ -128,6 +129,7 @@ def write_pictures(
             if count > len(times.pts):
                 break
             picture.pts, picture.time_base = times.pts[count - 1] - times.pts[0], times.base
+            tag_picture(picture, tags_of(color))
             if track:
                 track.mux_until(picture.pts * times.base)
             _mux(out, stream.encode(picture), durations, times)
@@ -142,7 +144,9 @@ def write_pictures(
                 do="Check the frame range.",
             )
     if sound and not fits:
-        write_wav(path.with_suffix(".wav"), sound)
+        beside = path.with_suffix(".wav")
+        warnings.warn(f"{path.name} cannot hold the source's sound, it is in {beside.name} beside it", stacklevel=2)
+        write_wav(beside, sound)
 
 
 def _muxing(kind: MovieKind) -> dict[str, str]:

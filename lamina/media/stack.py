@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
@@ -15,8 +15,11 @@ from lamina.errors import InputError, MediaError
 from lamina.media.ffv1 import count_frames, read_ffv1
 from lamina.media.landing import whole_file
 
-VERSION = 1
+VERSION = 2
+"""What is written. Version 1, without parts and with one order for all frames, is read as well."""
 PLATE = "plate.mkv"
+PARTS = {"object": 4, "shadow": 3, "light": 3}
+"""The parts a layer may be split into, and how many channels each has."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,30 @@ class LayerRecord:
     name: str
     file: str
     figures: Mapping[str, Any] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """Files of the split layer by part, all of `PARTS` or none. object is straight RGBA without effects, shadow is RGB
+    to multiply with (white outside), light is RGB to add (black outside), all in display values:
+    over(object, plate * shadow + light) is what the object alone makes of the plate."""
+
+    def __post_init__(self):
+        if self.parts and set(self.parts) != set(PARTS):
+            raise ValueError(f"parts of {self.name}: {', '.join(self.parts)} instead of {', '.join(PARTS)}")
+
+
+@dataclass(frozen=True)
+class OrderRun:
+    """From frame `first` of the stack on, counted from 0, the layers lie in this order."""
+
+    first: int
+    back_to_front: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class StackManifest:
-    """Everything stack.json says. `config` and all `figures` hold JSON values only; layers are listed back to front."""
+    """Everything stack.json says. `config` and all `figures` hold JSON values only.
+
+    Layers are listed back to front, in the order that holds for most frames where objects change places.
+    """
 
     source: SourceRecord
     width: int
@@ -61,6 +83,14 @@ class StackManifest:
     config: Mapping[str, Any]
     layers: tuple[LayerRecord, ...]
     figures: Mapping[str, Any] = field(default_factory=dict)
+    order: tuple[OrderRun, ...] = ()
+    """Which layer is in front, frame by frame: runs of frames, each lasting until the next one begins. Left out, the
+    order of `layers` holds throughout."""
+
+    def __post_init__(self):
+        if not self.order:
+            object.__setattr__(self, "order", (OrderRun(0, self.layer_names),))
+        _check_order(self.order, self.layer_names, len(self.pts))
 
     @property
     def run(self) -> dict[str, Any]:
@@ -70,6 +100,17 @@ class StackManifest:
     @property
     def layer_names(self) -> tuple[str, ...]:
         return tuple(layer.name for layer in self.layers)
+
+    def order_at(self, frame: int) -> tuple[str, ...]:
+        """Names of all layers back to front in one frame of the stack, counted from 0."""
+        if not 0 <= frame < max(1, len(self.pts)):
+            raise IndexError(f"frame {frame} of a stack of {len(self.pts)}")
+        return order_at(self.order, frame)
+
+
+def order_at(order: Sequence[OrderRun], frame: int) -> tuple[str, ...]:
+    """Names back to front in one frame."""
+    return next(run.back_to_front for run in reversed(order) if run.first <= frame)
 
 
 def run_record(source: SourceRecord, engine: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,23 +129,23 @@ def write_manifest(folder: Path, manifest: StackManifest) -> None:
 
 
 def read_manifest(folder: Path) -> StackManifest:
-    """Read and check stack.json. Raises MediaError when it is missing, of another version, or holds unknown keys."""
+    """Read and check stack.json, of this version or an older one.
+
+    Raises MediaError when it is missing, of a later version, or holds unknown keys or files outside the folder.
+    """
     path = Path(folder) / "stack.json"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _unreadable(path, getattr(error, "strerror", None) or str(error), "the manifest of a stack") from error
-    if not isinstance(data, dict) or data.get("version") != VERSION:
-        version = data.get("version") if isinstance(data, dict) else None
-        raise _unreadable(path, f"version {version!r}", f"version {VERSION}")
+    version = data.get("version") if isinstance(data, dict) else None
+    if version not in range(1, VERSION + 1) or isinstance(version, bool):
+        raise _unreadable(path, f"version {version!r}", f"version 1 to {VERSION}")
     try:
         manifest = _manifest_from_dict(path, data)
+        _check_files(path, manifest)
     except (TypeError, ValueError, KeyError, ZeroDivisionError) as error:
         raise _unreadable(path, str(error), "values of the right kind") from error
-    for layer in manifest.layers:
-        file = PurePosixPath(layer.file)
-        if file.is_absolute() or ".." in file.parts:
-            raise _unreadable(path, f"layer file {layer.file!r}", "a file inside the stack's folder")
     return manifest
 
 
@@ -132,11 +173,28 @@ class StackReader:
 
     def read_layer(self, name: str, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
         """Frames `start` .. `stop - 1` of one layer, `h w 4`, straight alpha."""
-        files = {layer.name: layer.file for layer in self.manifest.layers}
-        if name not in files:
-            known = ", ".join(files) or "none"
+        return self._read(self.folder / self._layer(name).file, 4, start, stop)
+
+    def read_part(self, name: str, part: str, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
+        """Frames `start` .. `stop - 1` of the "object" (`h w 4`), "shadow" or "light" (`h w 3`) of a split layer."""
+        if part not in PARTS:
+            raise InputError(f"part {part!r}", got="no such part", wanted=", ".join(PARTS), do="Choose one of these.")
+        files = self._layer(name).parts
+        if not files:
+            raise InputError(
+                f"layer {name!r}",
+                got="a layer in one piece",
+                wanted=f"one split into {', '.join(PARTS)}",
+                do="Make the stack again with `lamina decompose --split`.",
+            )
+        return self._read(self.folder / files[part], PARTS[part], start, stop)
+
+    def _layer(self, name: str) -> LayerRecord:
+        layers = {layer.name: layer for layer in self.manifest.layers}
+        if name not in layers:
+            known = ", ".join(layers) or "none"
             raise InputError(f"layer {name!r}", got="no layer of this name", wanted=known, do="Choose one of these.")
-        return self._read(self.folder / files[name], 4, start, stop)
+        return layers[name]
 
     def _read(self, path: Path, channels: int, start: int, stop: int | None) -> Iterator[np.ndarray]:
         wanted = len(self.manifest.pts)
@@ -165,18 +223,23 @@ def _manifest_to_dict(manifest: StackManifest) -> dict[str, Any]:
         "engine": manifest.engine,
         "config": dict(manifest.config),
         "layers": [asdict(layer) for layer in manifest.layers],
+        "order": [{"first": run.first, "back_to_front": list(run.back_to_front)} for run in manifest.order],
         "figures": dict(manifest.figures),
     }
 
 
 Record = TypeVar("Record", SourceRecord, LayerRecord, ColorDescription)
-_KEYS = {"version", "source", "size", "dtype", "time", "color", "engine", "config", "layers", "figures"}
+_KEYS = {"version", "source", "size", "dtype", "time", "color", "engine", "config", "layers", "order", "figures"}
 
 
 def _manifest_from_dict(path: Path, data: dict[str, Any]) -> StackManifest:
+    if data["version"] == 1:
+        data = _as_version_2(path, data)
     _check_keys(path, "stack.json", data, _KEYS)
     _check_keys(path, "size", data["size"], {"width", "height"})
     _check_keys(path, "time", data["time"], {"base", "pts"})
+    if not data["order"]:
+        raise ValueError("an empty order")
     return StackManifest(
         source=_record(path, "source", SourceRecord, data["source"]),
         width=int(data["size"]["width"]),
@@ -188,13 +251,43 @@ def _manifest_from_dict(path: Path, data: dict[str, Any]) -> StackManifest:
         engine=data["engine"],
         config=data["config"],
         layers=tuple(_record(path, "layers", LayerRecord, layer) for layer in data["layers"]),
+        order=tuple(_order_run(path, run) for run in data["order"]),
         figures=data["figures"],
     )
+
+
+def _as_version_2(path: Path, data: dict[str, Any]) -> dict[str, Any]:
+    """A manifest of version 1 with what version 2 has beyond it: one order, and layers in one piece."""
+    _check_keys(path, "stack.json", data, _KEYS - {"order"})
+    for layer in data["layers"]:
+        _check_keys(path, "layers", layer, {"name", "file", "figures"})
+    order = [{"first": 0, "back_to_front": [layer["name"] for layer in data["layers"]]}]
+    return data | {"order": order, "layers": [layer | {"parts": {}} for layer in data["layers"]]}
+
+
+def _check_files(path: Path, manifest: StackManifest) -> None:
+    for file in (file for layer in manifest.layers for file in (layer.file, *layer.parts.values())):
+        if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
+            raise _unreadable(path, f"layer file {file!r}", "a file inside the stack's folder")
 
 
 def _record(path: Path, where: str, kind: type[Record], data: dict[str, Any]) -> Record:
     _check_keys(path, where, data, {entry.name for entry in fields(kind)})
     return kind(**data)
+
+
+def _order_run(path: Path, data: dict[str, Any]) -> OrderRun:
+    _check_keys(path, "order", data, {"first", "back_to_front"})
+    return OrderRun(int(data["first"]), tuple(data["back_to_front"]))
+
+
+def _check_order(order: tuple[OrderRun, ...], names: tuple[str, ...], frames: int) -> None:
+    starts = [run.first for run in order]
+    if starts[0] != 0 or starts != sorted(set(starts)) or starts[-1] >= max(1, frames):
+        raise ValueError(f"order that begins at frames {starts}, not at 0 and rising below {frames}")
+    for run in order:
+        if sorted(run.back_to_front) != sorted(names):
+            raise ValueError(f"order {', '.join(run.back_to_front)} of the layers {', '.join(names)}")
 
 
 def _check_keys(path: Path, where: str, data: dict[str, Any], wanted: set[str]) -> None:

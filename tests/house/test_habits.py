@@ -133,6 +133,7 @@ def test_no_machine_paths():
 def test_pinned_versions_cover_what_is_needed():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = project["dependencies"] + project["optional-dependencies"]["dev"]
+    needed += project["optional-dependencies"]["models"]
     names = {re.split(r"[\[<>=; ]", line)[0].lower() for line in needed}
     pins = (ROOT / "constraints.txt").read_text().splitlines()
     pinned = {line.split("==")[0].lower() for line in pins if "==" in line}

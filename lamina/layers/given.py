@@ -1,0 +1,149 @@
+"""Frames with a plate and solos that somebody else has made, made ready for the layer step."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from lamina.errors import InputError
+from lamina.layers.influence import Change, find_influence, measure_change
+from lamina.layers.items import Item
+from lamina.layers.lift import Place, lift_plate, lift_solo
+from lamina.layers.overlap import grow
+from lamina.layers.solve import SolveConfig
+from lamina.layers.window import edge_radius
+from lamina.levels import from_levels, to_levels
+from lamina.media.clip_info import FrameSource
+from lamina.media.mask_source import MaskSource
+from lamina.media.stack import OrderRun, order_at
+from lamina.motion.coordinates import resize_area
+
+T = TypeVar("T")
+BEYOND = 0.02
+"""How far a float plate for an integer clip may leave 0..1, as filters and codecs do at edges."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """A clip with plate and solos from elsewhere, opened. Without solos the clip itself is its only object's."""
+
+    clip: FrameSource
+    masks: Sequence[MaskSource]
+    plate: FrameSource
+    solos: Sequence[FrameSource]
+
+    @property
+    def names(self) -> list[str]:
+        return [mask.name for mask in self.masks]
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """One frame as it is read, pictures as levels; the changes at the plate's size."""
+
+    frame: np.ndarray
+    masks: list[np.ndarray]
+    plate: np.ndarray
+    solos: list[np.ndarray]
+    changes: list[Change]
+
+
+def given_items(given: Given, order: Sequence[OrderRun], first: int) -> Iterator[Item]:
+    """Frames from `first` on, plate and solos at the clip's size and in its number type.
+
+    Raises InputError when plate or solos hold numbers that no picture has.
+    """
+    start = max(0, first - 1)
+    for index, (before, here, after) in enumerate(_threes(_read(given, start)), start):
+        if index >= first:
+            ranks = [given.names.index(name) for name in order_at(order, index)]
+            yield _item(before, here, after, ranks)
+
+
+def _read(given: Given, start: int) -> Iterator[_Raw]:
+    frames = given.clip.info.frames
+    plates = _checked(given.plate, "--plate", given.clip, start)
+    solos = [
+        _checked(solo, f"--solo {name}", given.clip, start)
+        for name, solo in zip(given.names, given.solos, strict=False)
+    ]
+    masks = zip(*(mask.read(start, frames) for mask in given.masks), strict=True)
+    rows = zip(*solos, strict=True) if solos else repeat((), frames - start)
+    for frame, covered, plate, alone in zip(given.clip.read(start, frames), masks, plates, rows, strict=True):
+        yield _raw(frame, list(covered), plate, list(alone))
+
+
+def _raw(frame: np.ndarray, masks: list[np.ndarray], plate: np.ndarray, solos: list[np.ndarray]) -> _Raw:
+    size = plate.shape[1::-1]
+    # Like with like: a plate is compared with pictures as small as it is.
+    compared = [resize_area(solo, size) for solo in solos or [to_levels(frame)]]
+    return _Raw(frame, masks, plate, solos, [measure_change(solo, plate) for solo in compared])
+
+
+def _item(before: _Raw | None, here: _Raw, after: _Raw | None, ranks: list[int]) -> Item:
+    height, width = here.frame.shape[:2]
+    edge_px = edge_radius(height, SolveConfig())
+    influence = [_influence(before, here, after, k, edge_px) for k in range(len(here.masks))]
+    places = [
+        Place(part.astype(np.float32) / 255, grow(mask, edge_px), ~grow(255 - mask, edge_px))
+        for part, mask in zip(influence, here.masks, strict=True)
+    ]
+    frame = to_levels(here.frame)
+    plate = lift_plate(here.plate, frame, places)
+    solos = []
+    for k, solo in enumerate(here.solos or [frame]):
+        others = [place for j, place in enumerate(places) if j != k]
+        fronts = [places[j] for j in ranks[ranks.index(k) + 1 :]]
+        solos.append(lift_solo(solo, frame, plate, places[k], others, fronts))
+    plate, *solos = (from_levels(picture, here.frame.dtype) for picture in (plate, *solos))
+    return Item(here.frame, here.masks, plate, influence, solos)
+
+
+def _influence(before: _Raw | None, here: _Raw, after: _Raw | None, k: int, edge_px: int) -> np.ndarray:
+    """Object k's influence at the clip's size."""
+    size = here.plate.shape[1::-1]
+    changes = [raw.changes[k] if raw is not None else None for raw in (before, after)]
+    small = resize_area(here.masks[k], size)
+    found = find_influence(changes[0], here.changes[k], changes[1], small, edge_px + 2)
+    wide = cv2.resize(found, here.frame.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.where(grow(here.masks[k], edge_px + 2), np.uint8(255), wide)
+
+
+def _checked(source: FrameSource, flag: str, clip: FrameSource, start: int) -> Iterator[np.ndarray]:
+    """A source's frames as levels."""
+    for number, frame in enumerate(source.read(start, clip.info.frames), start + clip.info.first_number):
+        levels = to_levels(frame)
+        if frame.dtype == np.float32:
+            _check_floats(levels, f"{flag}, frame {number}", bounded=clip.info.dtype != "float32")
+        yield levels
+
+
+def _check_floats(levels: np.ndarray, what: str, bounded: bool) -> None:
+    if not np.isfinite(levels).all():
+        count = int((~np.isfinite(levels)).any(-1).sum())
+        raise InputError(
+            what, got=f"{count} pixels with NaN or infinity", wanted="finite numbers", do="Repair the picture first."
+        )
+    low, high = float(levels.min()), float(levels.max())
+    if bounded and (low < -BEYOND or high > 1 + BEYOND):
+        raise InputError(
+            what,
+            got=f"values from {low:.3g} to {high:.3g}",
+            wanted="0..1, white at 1, as the clip has it",
+            do="Bring the plate and the solos to the clip's range and light.",
+        )
+
+
+def _threes(items: Iterable[T]) -> Iterator[tuple[T | None, T, T | None]]:
+    """Each item with the one before it and the one after it, where there are any."""
+    before: T | None = None
+    here: T | None = None
+    for after in items:
+        if here is not None:
+            yield before, here, after
+        before, here = here, after
+    if here is not None:
+        yield before, here, None

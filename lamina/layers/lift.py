@@ -1,0 +1,71 @@
+"""Plates and solos from elsewhere carried to the clip's size, detail and depth.
+
+Removal models answer small, soft or in eight bits. Where an object changed nothing the clip itself is the answer, to
+the bit; where it only shaded the ground, the ground's detail is still there to see, darker or lighter; and where only
+this object changed the picture, the clip is its solo. So only what was hidden, or what several objects changed, is
+taken from the model's pixels. (Generative Omnimatte, section 3.4, transfers detail to where opacity reaches 1.)
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from lamina.motion.coordinates import resize_area
+
+GAIN_LEAST, GAIN_MOST = np.float32(0.4), np.float32(2.5)
+"""How much stronger or weaker the ground's detail may be without its shade. More than that is not a shade."""
+DARKEST = np.float32(4 / 255)
+
+
+@dataclass(frozen=True)
+class Place:
+    """An object in a frame: its influence, 0..1, where it may be seen and where nothing else can be, bool `h w`."""
+
+    influence: np.ndarray
+    maybe: np.ndarray
+    surely: np.ndarray
+
+
+def enlarged(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A float picture at (width, height), with cubic interpolation; as it is when it has that size."""
+    if picture.shape[1::-1] == size:
+        return picture
+    return np.clip(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), picture.min(), picture.max())
+
+
+def lift_plate(plate: np.ndarray, frame: np.ndarray, places: list[Place]) -> np.ndarray:
+    """The plate, float32 `h w 3` of any smaller size, at the frame's size and with its detail where that is seen."""
+    size = frame.shape[1::-1]
+    wide = enlarged(plate, size)
+    if plate.shape != frame.shape:
+        soft = enlarged(resize_area(frame, plate.shape[1::-1]), size)
+        gain = np.clip((wide + DARKEST) / (soft + DARKEST), GAIN_LEAST, GAIN_MOST)
+        bare = ~np.any([place.maybe for place in places], axis=0)
+        wide = wide + (frame - soft) * gain * bare[..., None]
+    return _blend(frame, wide, np.max([place.influence for place in places], axis=0))
+
+
+def lift_solo(
+    solo: np.ndarray, frame: np.ndarray, plate: np.ndarray, own: Place, others: list[Place], fronts: list[Place]
+) -> np.ndarray:
+    """One object's solo, float32 `h w 3` of any smaller size, at the size and with the detail of `frame` and `plate`.
+
+    plate: already lifted. others: all other objects; fronts: those of them in front of this one. The object's own
+    pixels are the frame's unless something in front changes them; its effects are unless any other object does.
+    """
+    wide = enlarged(solo, frame.shape[1::-1])
+    meddled = _most([place.influence for place in others], wide)
+    shaded = _most([place.influence for place in fronts], wide)
+    apart = np.where(own.surely, shaded, meddled)
+    return _blend(plate, _blend(frame, wide, apart), own.influence)
+
+
+def _most(parts: list[np.ndarray], like: np.ndarray) -> np.ndarray:
+    return np.max(parts, axis=0) if parts else np.zeros(like.shape[:2], np.float32)
+
+
+def _blend(base: np.ndarray, over: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """`base` to the bit where the share is 0, `over` where it is 1."""
+    weight = share[..., None]
+    return np.where(weight >= 1, over, np.where(weight > 0, base + weight * (over - base), base))
