@@ -1,6 +1,7 @@
 """How an object moves from frame to frame: a shift, turn and scale tracked on what is seen of it."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ TRACK_SIDE_PX = 480  # motion is tracked on a crop no larger than this: it is sm
 POINTS_LEAST = 6
 POINTS_MOST = 200
 OUTLINE_PRICE = 48  # grey levels
+ASTRAY = 1.2  # how much worse a tracked way may fit than the straight one before it is given up
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,40 @@ def follow(frames: list[np.ndarray], seen: list[np.ndarray], whole: list[bool]) 
     known = {t: step for t, step in enumerate(found) if step is not None}
     if not known:
         return None
-    return Motion([known[min(known, key=lambda u: (abs(u - t), u))] for t in range(len(found))])
+    motion = Motion([known[min(known, key=lambda u: (abs(u - t), u))] for t in range(len(found))])
+    for first, last in _gaps(whole):
+        _bridge(motion, (first, last), (frames[first], frames[last]), (seen[first], seen[last]))
+    return motion
+
+
+def _gaps(whole: list[bool]) -> list[tuple[int, int]]:
+    """The frames right before and right after each time that an object is not whole."""
+    sure = [t for t, is_whole in enumerate(whole) if is_whole]
+    return [(a, b) for a, b in pairwise(sure) if b > a + 1]
+
+
+def _bridge(motion: Motion, ends: tuple[int, int], images: tuple, seen: tuple) -> None:
+    """Where what was tracked of a half hidden object does not lead to where it comes out, take the straight way there.
+
+    What is tracked beside an edge in front often is that edge.
+    """
+    pair = _Pair.of(images, seen)
+    direct = None if pair is None else pair.best(whole=True)
+    if pair is None or direct is None:
+        return
+    if pair.misfit(motion.between(*ends)) > ASTRAY * pair.misfit(direct):
+        count = ends[1] - ends[0]
+        start = _center(seen[0])
+        motion.steps[slice(*ends)] = [_part(direct, start, k, count) for k in range(count)]
+
+
+def _part(whole_way: np.ndarray, center: np.ndarray, k: int, count: int) -> np.ndarray:
+    """Step `k` of `count` equal ones that lead an object at `center`, x and y, the whole way: a shift with a scale."""
+    end = (whole_way @ [*center, 1])[:2]
+    here = center + (end - center) * k / count
+    scale = float(np.linalg.det(whole_way[:2, :2])) ** (0.5 / count)
+    to_origin, back = _shift(-here), _shift(here + (end - center) / count)
+    return back @ np.diag([scale, scale, 1]) @ to_origin
 
 
 def shifted(motion: np.ndarray, source: tuple[int, int], target: tuple[int, int]) -> np.ndarray:
@@ -66,23 +101,43 @@ def gray_of(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
+@dataclass(frozen=True)
+class _Pair:
+    """An object in two frames, cropped alike and small enough to track in."""
+
+    grays: tuple
+    inside: tuple
+    into: np.ndarray
+    """From the frames' pixels to the crop's."""
+
+    @classmethod
+    def of(cls, images: tuple, seen: tuple) -> "_Pair | None":
+        box = box_of(seen[0] | seen[1], MARGIN_PX)
+        if box is None or not (seen[0].any() and seen[1].any()):
+            return None
+        scale = min(1.0, TRACK_SIDE_PX / max(s.stop - s.start for s in box))
+        grays = tuple(_scaled(gray_of(v[box]), scale) for v in images)
+        inside = tuple(_scaled(v[box].astype(np.uint8), scale) for v in seen)
+        return cls(grays, inside, np.diag([scale, scale, 1]) @ _shift(np.array([-box[1].start, -box[0].start])))
+
+    def best(self, whole: bool) -> np.ndarray | None:
+        """The simplest motion from the first frame to the second that brings the object onto itself."""
+        candidates = _tracked(self.grays, self.inside)
+        if whole:
+            candidates.append(_shift(_center(self.inside[1]) - _center(self.inside[0])))
+        if not candidates:
+            return None
+        best = min(candidates, key=lambda matrix: _misfit(matrix, self.grays, self.inside))
+        return np.linalg.inv(self.into) @ best @ self.into
+
+    def misfit(self, motion: np.ndarray) -> float:
+        return _misfit(self.into @ motion @ np.linalg.inv(self.into), self.grays, self.inside)
+
+
 def _step(images: tuple, seen: tuple, whole: bool) -> np.ndarray | None:
-    """The simplest motion from one frame to the next that brings the object onto itself; None when nothing is known."""
-    box = box_of(seen[0] | seen[1], MARGIN_PX)
-    if box is None or not (seen[0].any() and seen[1].any()):
-        return None
-    scale = min(1.0, TRACK_SIDE_PX / max(s.stop - s.start for s in box))
-    grays = tuple(_scaled(gray_of(v[box]), scale) for v in images)
-    inside = tuple(_scaled(v[box].astype(np.uint8), scale) for v in seen)
-    candidates = _tracked(grays, inside)
-    if whole:
-        candidates.append(_shift(_center(inside[1]) - _center(inside[0])))
-    if not candidates:
-        return None
-    best = min(candidates, key=lambda matrix: _misfit(matrix, grays, inside))
-    size = np.diag([scale, scale, 1])
-    back = (-box[0].start, -box[1].start)
-    return np.vstack([shifted(np.linalg.inv(size) @ best @ size, back, back), [0, 0, 1]])
+    """An object's motion between two frames; None when nothing is known."""
+    pair = _Pair.of(images, seen)
+    return None if pair is None else pair.best(whole)
 
 
 def _tracked(grays: tuple, inside: tuple) -> list[np.ndarray]:
