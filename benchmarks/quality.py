@@ -84,15 +84,15 @@ def examine(scene: Scene, config: QualityConfig) -> dict[str, Any]:
         "has_truth": scene.has_truth,
         "objects": len(scene.masks),
     }
-    with _stack_folder(scene, config.keep) as stack:
+    with stack_folder(scene, config.keep) as stack:
         run = decompose(scene.input, scene.masks, stack)
         if run.failed:
             return entry | {"error": run.failed}
-        return entry | _figures(run, stack) | (_scores(scene, stack, config.score) if scene.has_truth else {})
+        return entry | _figures(run, stack) | (scores_of(scene, stack, config.score) if scene.has_truth else {})
 
 
 @contextmanager
-def _stack_folder(scene: Scene, keep: Path | None) -> Iterator[Path]:
+def stack_folder(scene: Scene, keep: Path | None) -> Iterator[Path]:
     if keep is not None:
         yield keep.absolute() / scene.name
         return
@@ -115,7 +115,7 @@ def _figures(run: Run, stack: Path) -> dict[str, Any]:
     }
 
 
-def _scores(scene: Scene, stack: Path, script: Path) -> dict[str, Any]:
+def scores_of(scene: Scene, stack: Path, script: Path) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, str(script), str(scene.folder), str(stack), "--json"], capture_output=True, text=True
     )

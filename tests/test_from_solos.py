@@ -13,6 +13,10 @@ from toy_solos import SIZE, Crossing, crossing, save
 import lamina
 from lamina.cli import main as door
 from lamina.errors import InputError
+from lamina.layers import refit
+from lamina.layers.fit import PRESETS
+from lamina.layers.fit import fit as fit_all
+from lamina.layers.fit_config import with_steps
 from lamina.layers.solve import lay_over
 from lamina.levels import WHITE, from_levels, to_levels
 
@@ -136,11 +140,24 @@ def test_small_plates_and_solos_are_lifted_to_the_clip(tmp_path: Path):
     assert psnr(stacked(stack, 3).astype(np.float32), to_levels(toy.frames[3])) > 36
 
 
-@pytest.mark.parametrize("fit", ["fast"])
-def test_a_fit_refines_what_is_there(fit: str, tmp_path: Path):
+@pytest.mark.parametrize("fit", ["reference", "paper"])
+def test_published_fits_see_the_whole_clip_at_once(fit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """With a few of their thousands of steps: it is enough to see that everything arrives."""
+    few = with_steps(PRESETS[fit], *(2 for _ in PRESETS[fit].stages))
+    monkeypatch.setitem(refit.PRESETS, fit, few)
+    seen = []
+    monkeypatch.setattr(refit, "fit", lambda *given, **more: seen.append(len(given[1])) or fit_all(*given, **more))
+    stack = run(crossing(20), tmp_path, fit=fit)
+    assert seen == [20, 20]
+    layers = [next(stack.read_layer(name, 19, 20)) for name in stack.manifest.layer_names]
+    assert all(layer.shape == (72, 128, 4) for layer in layers)
+    assert [next(stack.read_plate(t, t + 1)).shape for t in (0, 19)] == [(72, 128, 3)] * 2
+
+
+def test_a_fit_refines_what_is_there(tmp_path: Path):
     toy = crossing(6)
-    stack = run(toy, tmp_path, fit=fit)
-    assert stack.manifest.config["fit"] == fit
+    stack = run(toy, tmp_path, fit="fast")
+    assert stack.manifest.config["fit"] == "fast"
     for name, solos in toy.solos.items():
         layer = next(stack.read_layer(name, 3, 4))
         assert psnr(lay_over(layer, to_levels(toy.plate)).astype(np.float32), to_levels(solos[3])) > 40

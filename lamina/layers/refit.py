@@ -1,6 +1,7 @@
 """Layers of a window optimised further by a test-time fit, and brought back to what is stored."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -43,7 +44,9 @@ def refit(
 def _fit_one(
     preset: str, items: Sequence[Item], layers: Mapping[str, list[np.ndarray]], name: str, report: Report
 ) -> list[np.ndarray]:
-    k, config = list(layers).index(name), PRESETS[preset]
+    kind = items[0].frame.dtype
+    # What counts as better is judged as it will be stored.
+    k, config = list(layers).index(name), replace(PRESETS[preset], stored_white=WHITE[kind.name])
     solos = [_solo(item, layers[name][t], k, len(layers)) for t, item in enumerate(items)]
     masks = [_whole_mask(item, layers[name][t], k) for t, item in enumerate(items)]
     refines = config.stages[0].model == "pixels"
@@ -56,7 +59,7 @@ def _fit_one(
         seed=SEED,
         report=lambda stage, done, total: report(f"{name}: {stage}", done, total),
     )
-    return list(frames_to_numpy(rgba.clamp(0, 1), items[0].frame.dtype))
+    return list(frames_to_numpy(rgba.clamp(0, 1), kind))
 
 
 def _solo(item: Item, layer: np.ndarray, k: int, objects: int) -> np.ndarray:
