@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
+import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from lamina.channels import peak, times
 from lamina.motion.exposure import NEUTRAL, Tone
 
 TRUSTED = 255
@@ -45,76 +48,119 @@ class Look:
 
 
 def masked_quantiles(
-    samples: Float32[np.ndarray, "h w 3 n"],
+    samples: Float32[np.ndarray, "n h w 3"], count: UInt8[np.ndarray, "h w"]
 ) -> tuple[
     Float32[np.ndarray, "h w 3"], Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]
 ]:
-    """Median per channel over the last axis, spread of either side of it, and where there was any sample.
+    """Median per channel over the first axis, spread of either side of it, and where there was any sample.
 
-    Missing samples are infinite. The lower of two middle ones is taken: a value that was really seen. The spread
-    is twice the distance from the median to a quartile over 1.35, which for noise is the standard deviation: first that
-    of the quieter side, which stays so while a shadow passes through some of the samples, then that of the other side.
-    Greatest channel.
+    Missing samples are infinite, `count` are there. The lower of two middle ones is taken: a value that was really
+    seen. The spread is twice the distance from the median to a quartile over 1.35, which for noise is the standard
+    deviation: first that of the quieter side, which stays so while a shadow passes through some of the samples, then
+    that of the other side. Greatest channel. The samples are sorted in place.
     """
-    count = np.isfinite(samples[..., 0, :]).sum(-1)
-    ordered = np.sort(samples, axis=-1)
+    _sort_planes(samples.reshape(len(samples), -1))
+    pixels = samples.reshape(-1, 3)
+    here = np.arange(count.size).reshape(count.shape)
+    last = np.maximum(count, 1) - 1
+    seen = count > 0
 
     def at(share: float) -> np.ndarray:
-        place = (np.maximum(count - 1, 0) * share).astype(np.int64)
-        return np.take_along_axis(ordered, place[..., None, None], axis=-1)[..., 0]
+        values = np.take(pixels, (last * share).astype(np.int64) * count.size + here, axis=0)
+        values[~seen] = 0
+        return values
 
-    seen = count > 0
-    low, middle, high = (np.where(seen[..., None], at(share), 0) for share in (0.25, 0.5, 0.75))
-    quiet = np.minimum(high - middle, middle - low).max(-1)
-    loud = np.maximum(high - middle, middle - low).max(-1)
+    low, middle, high = (at(share) for share in (0.25, 0.5, 0.75))
+    above, below = high - middle, middle - low
+    quiet, loud = peak(cv2.min(above, below)), peak(cv2.max(above, below))
     return middle, quiet * np.float32(2 / 1.35), loud * np.float32(2 / 1.35), seen
+
+
+def _sort_planes(planes: Float32[np.ndarray, "n m"]) -> None:
+    """Sort over the first axis, in place: a network of comparisons (Batcher 1968) over pieces that fit the cache."""
+    pairs = sorting_network(len(planes))
+    for start in range(0, planes.shape[1], 8192):
+        piece = planes[:, start : start + 8192]
+        lower = np.empty_like(piece[0])
+        for i, j in pairs:
+            np.minimum(piece[i], piece[j], out=lower)
+            np.maximum(piece[i], piece[j], out=piece[j])
+            piece[i] = lower
+
+
+@cache
+def sorting_network(count: int) -> tuple[tuple[int, int], ...]:
+    """Pairs to compare, in order, after which `count` values are sorted: Batcher's merge exchange."""
+    pairs, p = [], 1
+    while p < count:
+        k = p
+        while k >= 1:
+            for j in range(k % p, count - k, 2 * k):
+                for i in range(min(k, count - j - k)):
+                    if (i + j) // (2 * p) == (i + j + k) // (2 * p):
+                        pairs.append((i + j, i + j + k))
+            k //= 2
+        p *= 2
+    return tuple(pairs)
 
 
 def nearest_median(views: Sequence[View], most: int) -> "Look":
     """`masked_quantiles` of the `most` nearest views of every pixel; doubtful views only where there is no other."""
-    middle, spread, unrest, trusted = masked_quantiles(_nearest(views, most, [v.trust == TRUSTED for v in views]))
-    doubtful = [~trusted & (v.trust > 0) for v in views]
-    if not any(d.any() for d in doubtful):
-        return Look(middle, spread, unrest, trusted, trusted)
-    other, other_spread, other_unrest, other_seen = masked_quantiles(_nearest(views, most, doubtful))
-    return Look(
-        np.where(trusted[..., None], middle, other),
-        np.where(trusted, spread, other_spread),
-        np.where(trusted, unrest, other_unrest),
-        trusted,
-        trusted | other_seen,
-    )
+    near = sorted(views, key=lambda view: view.distance_frames)
+    pictures = [v.rgb for v in near]
+    middle, spread, unrest, trusted = masked_quantiles(*_nearest(pictures, [v.trust == TRUSTED for v in near], most))
+    doubtful = np.nonzero(~trusted & (np.max([v.trust for v in near], axis=0) > 0))
+    seen = trusted
+    if len(doubtful[0]):
+        strip = [v.rgb[doubtful][None] for v in near], [v.trust[doubtful][None] > 0 for v in near]
+        found = masked_quantiles(*_nearest(*strip, most))
+        middle[doubtful], spread[doubtful], unrest[doubtful] = (values[0] for values in found[:3])
+        seen = trusted.copy()
+        seen[doubtful] = True
+    return Look(middle, spread, unrest, trusted, seen)
 
 
 def _nearest(
-    views: Sequence[View], most: int, shown: Sequence[Bool[np.ndarray, "h w"]]
-) -> Float32[np.ndarray, "h w 3 n"]:
-    """Per pixel the colours of the nearest views that show it, the rest infinite."""
-    height, width = views[0].trust.shape
-    if most >= len(views):
-        return np.stack(
-            [np.where(s[..., None], v.rgb, np.float32(np.inf)) for v, s in zip(views, shown, strict=True)], -1
-        )
-    kept = np.full((height, width, 3, most), np.inf, np.float32)
-    count = np.zeros((height, width), np.int64)
-    for i in sorted(range(len(views)), key=lambda i: views[i].distance_frames):
-        rows, columns = np.nonzero(shown[i] & (count < most))
-        kept[rows, columns, :, count[rows, columns]] = views[i].rgb[rows, columns]
-        count[rows, columns] += 1
-    return kept
+    pictures: Sequence[Float32[np.ndarray, "h w 3"]], shown: Sequence[Bool[np.ndarray, "h w"]], most: int
+) -> tuple[Float32[np.ndarray, "n h w 3"], UInt8[np.ndarray, "h w"]]:
+    """Per pixel the first `most` colours that are shown, in any order, the rest infinite; and how many they are."""
+    kept = np.full((min(most, len(pictures)), *pictures[0].shape), np.inf, np.float32)
+    count = np.zeros(pictures[0].shape[:2], np.uint8)
+    for i in range(len(kept)):
+        cv2.copyTo(pictures[i], shown[i].view(np.uint8), kept[i])
+        count += shown[i]
+    if most < len(pictures):
+        _fill_up(kept, count, pictures, shown)
+    return kept, count
+
+
+def _fill_up(kept: np.ndarray, count: np.ndarray, pictures: Sequence[np.ndarray], shown: Sequence[np.ndarray]) -> None:
+    """Where some of the first pictures show nothing, take what the later ones show."""
+    most = len(kept)
+    short = np.nonzero((count < most) & np.any(shown[most:], axis=0))
+    if not len(short[0]):
+        return
+    there = np.stack([s[short] for s in shown])
+    rank = there.cumsum(0, np.uint8)
+    colors = np.stack([p[short] for p in pictures])
+    colors[~there | (rank > most)] = np.inf
+    _sort_planes(colors.reshape(len(pictures), -1))
+    for place, values in zip(kept, colors, strict=False):
+        place[short] = values
+    count[short] = np.minimum(rank[-1], most)
 
 
 def view_weights(
     views: Sequence[View], vote: Float32[np.ndarray, "h w 3"], inlier: float = INLIER
 ) -> list[Float32[np.ndarray, "h w"]]:
     """How much each view counts: near in time, and close to the vote (Welsch weights). Doubtful views hardly count."""
+    factor = np.full((1, 3), -0.5 / (3 * inlier**2), np.float32)
+    trust = np.where(np.arange(256) == TRUSTED, 1, np.where(np.arange(256) > 0, DOUBT, 0)).astype(np.float32)
     weights = []
     for view in views:
         off = view.rgb - vote
-        off = np.einsum("hwc,hwc->hw", off, off)
         nearness = np.float32(1 / (1 + (view.distance_frames / NEAR_FRAMES) ** 2))
-        trust = np.where(view.trust == TRUSTED, 1, np.where(view.trust > 0, np.float32(DOUBT), 0)).astype(np.float32)
-        weights.append(trust * nearness * np.exp(off * np.float32(-0.5 / (3 * inlier**2))))
+        weights.append(cv2.LUT(view.trust, trust * nearness) * cv2.exp(cv2.transform(off * off, factor)))
     return weights
 
 
@@ -125,6 +171,6 @@ def weighted_mean(
     total = np.zeros_like(pictures[0])
     weight_sum = np.zeros_like(weights[0])
     for picture, weight in zip(pictures, weights, strict=True):
-        total += picture * weight[..., None]
+        total += times(picture, weight)
         weight_sum += weight
-    return total / np.maximum(weight_sum, 1e-9)[..., None], weight_sum
+    return times(total, 1 / np.maximum(weight_sum, np.float32(1e-9))), weight_sum

@@ -1,5 +1,6 @@
 """Exposure drift: how one frame's levels map to another's where both show the same background."""
 
+import cv2
 import numpy as np
 from jaxtyping import Float32, Float64
 
@@ -18,30 +19,39 @@ def fit_tone(source: Float32[np.ndarray, "n 3"], target: Float32[np.ndarray, "n 
     """
     if len(source) < MIN_SAMPLES:
         return NEUTRAL
-    tone = np.empty((2, 3))
-    for c in range(3):
-        tone[:, c] = _fit_channel(source[:, c].astype(np.float64), target[:, c].astype(np.float64))
+    tone = np.stack(_fit_channels(source.T.astype(np.float64), target.T.astype(np.float64)))
     probe = np.array([[0.1], [0.9]])
     changes = np.abs(probe * tone[0] + tone[1] - probe).max()
     return NEUTRAL if changes < 0.2 / 255 else tone
 
 
-def _fit_channel(source: np.ndarray, target: np.ndarray) -> tuple[float, float]:
-    gain, offset = 1.0, float(np.median(target - source))
-    hold = 0.02 * len(source)
+def _fit_channels(
+    source: Float64[np.ndarray, "3 n"], target: Float64[np.ndarray, "3 n"]
+) -> tuple[Float64[np.ndarray, " 3"], Float64[np.ndarray, " 3"]]:
+    """Gain and offset of each channel."""
+    gain, offset = np.ones(3), _median(target - source)
+    hold = 0.02 * source.shape[1] * 0.01
     for _ in range(5):
-        error = target - gain * source - offset
-        weight = 1 / (1 + (error / max(2 * float(np.median(np.abs(error))), 1 / 255)) ** 2)
-        mean_source, mean_target = np.average(source, weights=weight), np.average(target, weights=weight)
-        spread = weight @ (source - mean_source) ** 2
-        together = weight @ ((source - mean_source) * (target - mean_target))
-        gain = float((together + hold * 0.01) / (spread + hold * 0.01))
-        offset = float(mean_target - gain * mean_source)
+        error = target - gain[:, None] * source - offset[:, None]
+        weight = 1 / (1 + (error / np.maximum(2 * _median(np.abs(error)), 1 / 255)[:, None]) ** 2)
+        sum_ = weight.sum(1)
+        mean_source, mean_target = (weight * source).sum(1) / sum_, (weight * target).sum(1) / sum_
+        apart = source - mean_source[:, None]
+        spread = (weight * apart * apart).sum(1)
+        together = (weight * apart * (target - mean_target[:, None])).sum(1)
+        gain = (together + hold) / (spread + hold)
+        offset = mean_target - gain * mean_source
     return gain, offset
+
+
+def _median(rows: Float64[np.ndarray, "3 n"]) -> Float64[np.ndarray, " 3"]:
+    middle = rows.shape[1] // 2
+    return np.partition(rows, middle, axis=1)[:, middle]
 
 
 def apply_tone(picture: Float32[np.ndarray, "*s 3"], tone: Tone) -> Float32[np.ndarray, "*s 3"]:
     """Apply gain and offset to a picture in 0..1; the neutral tone returns it untouched."""
     if tone is NEUTRAL:
         return picture
-    return picture * tone[0].astype(np.float32) + tone[1].astype(np.float32)
+    matrix = np.hstack([np.diag(tone[0]), tone[1][:, None]]).astype(np.float32)
+    return cv2.transform(picture.reshape(-1, 1, 3), matrix).reshape(picture.shape)

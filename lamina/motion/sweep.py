@@ -12,6 +12,8 @@ from lamina.motion.coordinates import homography_in_pixels
 from lamina.motion.relief import Relief, spread_relief
 
 LABELS = 30
+VIEWS = 10
+"""Frames that are compared, spread over those at hand: more cost time and find no more."""
 BEYOND = 0.7
 """How far beyond the tracked points' relief to search, in their range: the nearest thing may carry no free point."""
 NOISE = 9.0
@@ -41,6 +43,7 @@ def sweep_relief(relief: Relief, target: View, others: dict[int, View]) -> Float
     height, width = target[1].shape
     if relief.is_planar:
         return np.zeros((height, width), np.float32)
+    seen, views = _joined(target), {frame: _joined(others[frame]) for frame in relief.frames}
     x = ((2 * np.arange(width) + 1 - width) / width).astype(np.float32)[None, :]
     y = ((2 * np.arange(height) + 1 - height) / width).astype(np.float32)[:, None]
     planes = scene_planes(relief)
@@ -49,13 +52,13 @@ def sweep_relief(relief: Relief, target: View, others: dict[int, View]) -> Float
     reach = max(float(high - low), 1e-3)
     levels = np.linspace(low - BEYOND * reach, high + BEYOND * reach, LABELS).astype(np.float32)
     steps = [
-        _disagreement(relief, np.array([0, 0, v]), target, others) + PRIOR_COST / reach * np.abs(v - expected)
+        _disagreement(relief, np.array([0, 0, v]), seen, views) + PRIOR_COST / reach * np.abs(v - expected)
         for v in levels
     ]
     chosen, cost = _lowest(np.stack(steps), levels)
     chosen, cost = cv2.medianBlur(chosen, 5), cost + OFF_PLANE_COST
     for plane in planes:
-        on_plane = _disagreement(relief, plane, target, others)
+        on_plane = _disagreement(relief, plane, seen, views)
         better = on_plane < cost
         chosen = np.where(better, np.float32(plane[0]) * x + np.float32(plane[1]) * y + np.float32(plane[2]), chosen)
         cost = np.where(better, on_plane, cost)
@@ -88,30 +91,45 @@ def scene_planes(relief: Relief) -> list[Float64[np.ndarray, " 3"]]:
     return planes
 
 
+def _joined(view: View) -> UInt8[np.ndarray, "h w 4"]:
+    return cv2.merge([*cv2.split(view[0]), view[1]])
+
+
 def _disagreement(
-    relief: Relief, plane: Float64[np.ndarray, " 3"], target: View, others: dict[int, View]
+    relief: Relief,
+    plane: Float64[np.ndarray, " 3"],
+    target: UInt8[np.ndarray, "h w 4"],
+    others: dict[int, UInt8[np.ndarray, "h w 4"]],
 ) -> Float32[np.ndarray, "h w"]:
     """Spread of colours (levels) among the frames when the whole picture lies on one plane of the relief."""
-    rgb, free = target
-    height, width = free.shape
-    count = (free > 0).astype(np.float32)
-    total, squares = (np.zeros((height, width, 3), np.float32) for _ in range(2))
-    cv2.accumulate(rgb, total, mask=free)
-    cv2.accumulateSquare(rgb, squares, mask=free)
-    for frame, camera in zip(relief.frames, relief.cameras, strict=True):
+    height, width = target.shape[:2]
+    total, squares = (np.zeros((height, width, 4), np.float32) for _ in range(2))
+    count = np.zeros((height, width), np.float32)
+    _add(target, total, squares, count)
+    for i in _some(len(relief.frames)):
+        frame, camera = relief.frames[i], relief.cameras[i]
         homography = camera[:, :3] + np.outer(camera[:, 3], plane)
         matrix = homography_in_pixels(homography, (width, height), (width, height))
-        other_rgb, other_free = others[frame]
-        flags = cv2.WARP_INVERSE_MAP
-        seen = cv2.warpPerspective(other_free, matrix, (width, height), flags=flags | cv2.INTER_NEAREST)
-        warped = cv2.warpPerspective(other_rgb, matrix, (width, height), flags=flags | cv2.INTER_LINEAR)
-        cv2.accumulate(warped, total, mask=seen)
-        cv2.accumulateSquare(warped, squares, mask=seen)
-        cv2.accumulate((seen > 0).astype(np.uint8), count)
-    spread = (squares - total * total / np.maximum(count, 1)[..., None]).sum(-1)
+        flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
+        _add(cv2.warpPerspective(others[frame], matrix, (width, height), flags=flags), total, squares, count)
+    spread = squares - total * total / cv2.merge([np.maximum(count, 1)] * 4)
+    spread = cv2.transform(spread, np.array([[1, 1, 1, 0]], np.float32))
     votes = cv2.boxFilter(np.maximum(count - 1, 0), -1, (5, 5))
     spread = cv2.boxFilter((np.maximum(spread, 0) + 3 * NOISE) * (count > 1), -1, (5, 5))
     return np.where(votes > 0.3, np.sqrt(spread / np.maximum(votes, 0.3)), np.float32(UNSEEN_COST))
+
+
+def _some(frames: int) -> list[int]:
+    return sorted(set(np.linspace(0, frames - 1, min(frames, VIEWS)).round().astype(int).tolist()))
+
+
+def _add(view: UInt8[np.ndarray, "h w 4"], total: np.ndarray, squares: np.ndarray, count: np.ndarray) -> None:
+    """Add a view's colours, their squares and one where it is free; nothing where it is not."""
+    free = cv2.threshold(cv2.extractChannel(view, 3), 127, 1, cv2.THRESH_BINARY)[1]
+    colors = cv2.copyTo(view, free, np.zeros_like(view))
+    cv2.accumulate(colors, total)
+    cv2.accumulateSquare(colors, squares)
+    cv2.accumulate(free, count)
 
 
 def _lowest(

@@ -47,6 +47,10 @@ DOUBT_FRAMES = 1.5
 CAP = 1.5
 """Evidence above this many thresholds adds nothing: one frame's glare must not speak for the others."""
 
+_NUMBERS = np.arange(256)
+_KNOWN = (_NUMBERS != UNKNOWN).astype(np.uint8)
+_CAPPED = (np.minimum(_NUMBERS, int(CAP * EVIDENCE_ONE)) * _KNOWN).astype(np.uint8)
+
 
 @dataclass(frozen=True)
 class Place:
@@ -87,8 +91,8 @@ def persistence(evidence: EvidenceFrames, places: Mapping[int, Place], target: i
         scale = 1.0 if here.cut or there.cut else float(np.clip((there.area_px / here.area_px) ** 0.5, 0.6, 1.6))
         move = np.array([[scale, 0, there.x - scale * here.x], [0, scale, there.y - scale * here.y]])
         moved = cv2.warpAffine(evidence[frame], move, (width, height), flags=flags, borderValue=UNKNOWN)
-        total += np.where(moved == UNKNOWN, 0, np.minimum(moved, int(CAP * EVIDENCE_ONE)))
-        count += moved != UNKNOWN
+        cv2.accumulate(cv2.LUT(moved, _CAPPED), total)
+        cv2.accumulate(cv2.LUT(moved, _KNOWN), count)
     return total / (count * EVIDENCE_ONE)
 
 

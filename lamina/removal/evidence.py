@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from lamina.channels import peak, total
 from lamina.motion.anchor import Look
 from lamina.motion.exposure import apply_tone
 from lamina.motion.flow import leftover_motion, moved
@@ -59,13 +60,13 @@ def _strength(
     weight = known.astype(np.float32)
     fine = _outside_neighbourhood(picture, background) / (FINE + SPREAD_FACTOR * spread)
     wide = _local_mean(spread[..., None], weight)[..., 0]
-    soft = np.abs(_local_mean(picture - background, weight)).max(-1) / (SOFT + SPREAD_FACTOR * wide)
+    soft = peak(np.abs(_local_mean(picture - background, weight))) / (SOFT + SPREAD_FACTOR * wide)
     return np.maximum(fine, soft) * _one_sided(picture - background, weight)
 
 
 def _one_sided(change: Float32[np.ndarray, "h w 3"], weight: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     """1 where a neighbourhood gets darker or lighter as a whole, 0 where changes cancel: shifted texture does that."""
-    change = np.abs(change).max(-1) * np.sign(change.sum(-1)) * weight
+    change = peak(np.abs(change)) * np.sign(total(change)) * weight
     net, gross = (cv2.GaussianBlur(c, (0, 0), 2 * SOFT_SIGMA_PX) for c in (change, np.abs(change)))
     return ((np.abs(net) / np.maximum(gross, 1e-4) - 0.2) / 0.35).clip(0, 1)
 
@@ -75,7 +76,7 @@ def _outside_neighbourhood(
 ) -> Float32[np.ndarray, "h w"]:
     blurred, ground = (cv2.GaussianBlur(p, (0, 0), 0.8) for p in (picture, background))
     kernel = np.ones((3, 3), np.uint8)
-    return np.maximum(blurred - cv2.dilate(ground, kernel), cv2.erode(ground, kernel) - blurred).max(-1).clip(0)
+    return peak(np.maximum(blurred - cv2.dilate(ground, kernel), cv2.erode(ground, kernel) - blurred)).clip(0)
 
 
 def _local_mean(

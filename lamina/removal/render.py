@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from lamina.channels import peak, times
 from lamina.levels import from_levels, to_levels
 from lamina.masks.binary import grow
 from lamina.motion.anchor import Look, View, view_weights
@@ -80,7 +81,7 @@ def gather(
             part = to_levels(picture[box[1] : box[3], box[0] : box[2]])
         else:
             part = to_levels(cv2.remap(picture, *place, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
-        part = apply_tone(part, tone) * wide[..., None]
+        part = times(apply_tone(part, tone), wide)
         total = part if total is None else total + part
         weight_sum += wide
     plain = at_source(look.rgb, box, source)
@@ -141,7 +142,7 @@ def change_weight(
     """
     blur_px = max(0.8, picture_width * 0.003)
     ring_px = max(2.0, picture_width * MASK_DOUBT)
-    difference = np.abs(cv2.GaussianBlur(frame - background, (0, 0), blur_px)).max(-1)
+    difference = peak(np.abs(cv2.GaussianBlur(frame - background, (0, 0), blur_px)))
     visible = ((difference - KEEP_BELOW) / (REPLACE_ABOVE - KEEP_BELOW)).clip(0, 1)
     visible = visible * visible * (3 - 2 * visible)
     near = cv2.GaussianBlur((grow(mask > 20, ring_px)).astype(np.float32), (0, 0), ring_px / 2)
