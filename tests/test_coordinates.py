@@ -6,9 +6,11 @@ import pytest
 from lamina.motion.coordinates import (
     fit_within,
     homography_in_pixels,
+    inside_of,
     normalise,
     pixel_matrix,
     resize_area,
+    to_pixels,
     warp_map,
 )
 
@@ -25,6 +27,14 @@ def test_pixel_matrix_undoes_normalise():
     points = np.random.default_rng(1).uniform(0, 50, (20, 2))
     back = np.hstack([normalise(points, 61, 33), np.ones((20, 1))]) @ pixel_matrix(61, 33).T
     np.testing.assert_allclose(back[:, :2], points)
+    np.testing.assert_allclose(to_pixels(normalise(points, 61, 33), 61, 33), points)
+
+
+def test_inside_needs_the_picture_and_the_area():
+    area = np.zeros((3, 5), np.uint8)
+    area[1, 4] = area[0, 0] = 1
+    positions = np.array([[4, 1], [4.4, 0.6], [4.6, 1], [-0.4, 0.4], [-0.6, 0], [1, 1], [0, 3], [4, -2]])
+    assert inside_of(area, positions).tolist() == [True, True, False, True, False, False, False, False]
 
 
 def through(homography: np.ndarray, x: float, y: float) -> tuple[float, float]:

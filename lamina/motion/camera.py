@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 
-from lamina.motion.coordinates import normalise
+from lamina.motion.coordinates import inside_of, normalise
 
 TRIPOD_PX = 0.5
 """A camera is on a tripod when nine of ten frames lie within this of the first one, at the size points are tracked at.
@@ -115,9 +115,7 @@ def matches(start: Frame, stop: Frame) -> tuple[Float64[np.ndarray, "n 2"], Floa
     """Background points found in both frames, in pixels."""
     points = corners(start.gray, start.free, 700)
     there, ok = track(start.gray, stop.gray, points, points)
-    height, width = stop.gray.shape
-    pixel = there.round().astype(int).clip(0, (width - 1, height - 1))
-    ok &= stop.free[pixel[:, 1], pixel[:, 0]] > 0
+    ok &= inside_of(stop.free, there)
     return points[ok].astype(np.float64), there[ok].astype(np.float64)
 
 

@@ -6,7 +6,7 @@ one unit is half the picture's width on both axes. Cameras estimated at a small 
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Bool, Float32, Float64, UInt8
 
 Box = tuple[int, int, int, int]
 """left, top, right, bottom in pixels; right and bottom are outside."""
@@ -15,6 +15,22 @@ Box = tuple[int, int, int, int]
 def normalise(xy_px: Float64[np.ndarray, "n 2"], width: int, height: int) -> Float64[np.ndarray, "n 2"]:
     """Pixel positions (centre of the first pixel is 0, 0) to normalised ones."""
     return (2 * (xy_px + 0.5) - (width, height)) / width
+
+
+def to_pixels(xy: Float64[np.ndarray, "n 2"], width: int, height: int) -> Float64[np.ndarray, "n 2"]:
+    """Normalised positions to pixel positions: `normalise` undone."""
+    return (xy + (1, height / width)) * width / 2 - 0.5
+
+
+def inside_of(
+    area: UInt8[np.ndarray, "h w"], xy_px: Float32[np.ndarray, "n 2"] | Float64[np.ndarray, "n 2"]
+) -> Bool[np.ndarray, " n"]:
+    """Which pixel positions lie within the picture, on a pixel where `area` is not zero."""
+    height, width = area.shape
+    pixel = xy_px.round().astype(int)
+    inside = ((pixel >= 0) & (pixel < (width, height))).all(1)
+    pixel = pixel.clip(0, (width - 1, height - 1))
+    return inside & (area[pixel[:, 1], pixel[:, 0]] > 0)
 
 
 def pixel_matrix(width: int, height: int) -> Float64[np.ndarray, "3 3"]:

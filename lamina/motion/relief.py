@@ -6,6 +6,7 @@ Multiple View Geometry, chapters 12 and 18). A camera that only turns is the spe
 zero. Nothing here knows pictures' colours: `sweep` finds the relief of every pixel by comparing them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -13,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 
 from lamina.motion.camera import corners, track
-from lamina.motion.coordinates import homography_in_pixels, normalise
+from lamina.motion.coordinates import homography_in_pixels, inside_of, normalise, to_pixels
 from lamina.motion.smooth import push_pull
 
 MIN_POINTS = 40
@@ -63,10 +64,7 @@ def follow(
     aligned = cv2.warpPerspective(other, in_pixels, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     there, seen = track(gray, aligned, points_px, points_px + parallax_px)
     placed = cv2.perspectiveTransform(there[None], in_pixels)[0]
-    pixel = placed.round().astype(int)
-    inside = ((pixel >= 0) & (pixel < (width, height))).all(1)
-    pixel = pixel.clip(0, (width - 1, height - 1))
-    return placed, seen & inside & (other_free[pixel[:, 1], pixel[:, 0]] > 0)
+    return placed, seen & inside_of(other_free, placed)
 
 
 def follow_all(
@@ -85,7 +83,7 @@ def follow_all(
     for side in (-1, 1):
         place, seen, here, here_h, frame_here = points_px, np.ones(len(points_px), bool), gray, np.eye(3), target
         speed = np.zeros_like(points_px)
-        for frame in sorted((f for f in homographies if (f - target) * side > 0), key=lambda f: abs(f - target)):
+        for frame in _outwards(homographies, target, side):
             hop = homographies[frame] @ np.linalg.inv(here_h)
             gap = abs(frame - frame_here)
             in_pixels = homography_in_pixels(hop, (width, height), (width, height))
@@ -96,6 +94,11 @@ def follow_all(
             here, here_h, frame_here = others[frame][0], homographies[frame], frame
             tracks[frame] = Tracks(normalise(place.astype(np.float64), width, height), seen)
     return tracks
+
+
+def _outwards(frames: Iterable[int], target: int, side: int) -> list[int]:
+    """The frames before (-1) or after (1) the target, nearest first."""
+    return sorted((f for f in frames if (f - target) * side > 0), key=lambda f: abs(f - target))
 
 
 def resect(
@@ -205,9 +208,9 @@ def estimate_relief(
     """Cameras of other frames relative to a target frame, and the relief of its tracked points.
 
     `others` holds (gray, free) per frame, `homographies` the predicted global motion target -> frame (normalised).
-    The nearest frames give the relief; further ones are then laid over the target through it. Frames that share too few
-    points with the target are left out where there is parallax, and fall back to the prediction where there is none.
-    Without parallax the result is planar: exact homographies and no points.
+    The frames that the points can be tracked into give the relief and get their cameras with it; those in which too few
+    arrive are then reached from the frame before them. Where there is parallax, frames that cannot be reached are left
+    out. Where there is none the result is planar, homographies and no points, and such frames keep the prediction.
     """
     height, width = gray.shape
     points_px = corners(gray, free, 700)
@@ -239,7 +242,7 @@ def _reach_out(
     cameras = dict(zip(start.frames, start.cameras, strict=True))
     for side in (-1, 1):
         here, here_free, here_h, here_camera = gray, None, np.eye(3), np.eye(3, 4)
-        for frame in sorted((f for f in homographies if (f - target) * side > 0), key=lambda f: abs(f - target)):
+        for frame in _outwards(homographies, target, side):
             if frame not in cameras and here_free is not None:
                 hop = homographies[frame] @ np.linalg.inv(here_h)
                 found = _hop(scene, (here, here_free, *others[frame]), here_camera, hop)
@@ -263,14 +266,9 @@ def _hop(
     gray, free, other, other_free = pictures
     height, width = gray.shape
     projected = scene @ camera.T
-    places = projected[:, :2] / projected[:, 2:]
-    places_px = (places * width / 2 + (width / 2, height / 2) - 0.5).astype(np.float32)
-    pixel = places_px.round().astype(int)
-    inside = ((pixel >= 0) & (pixel < (width, height))).all(1)
-    pixel = pixel.clip(0, (width - 1, height - 1))
-    open_ = inside & (free[pixel[:, 1], pixel[:, 0]] > 0)
+    places_px = to_pixels(projected[:, :2] / projected[:, 2:], width, height).astype(np.float32)
     found_px, seen = follow((gray, other, other_free), places_px, hop, np.zeros_like(places_px))
-    return Tracks(normalise(found_px.astype(np.float64), width, height), seen & open_)
+    return Tracks(normalise(found_px.astype(np.float64), width, height), seen & inside_of(free, places_px))
 
 
 def spread_relief(
@@ -279,8 +277,7 @@ def spread_relief(
     """Spread the points' relief smoothly over a picture of (width, height)."""
     width, height = size
     dense, weight = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
-    x = ((points[:, 0] + 1) * width / 2 - 0.5).round().astype(int).clip(0, width - 1)
-    y = ((points[:, 1] + height / width) * width / 2 - 0.5).round().astype(int).clip(0, height - 1)
+    x, y = to_pixels(points, width, height).round().astype(int).clip(0, (width - 1, height - 1)).T
     dense[y, x], weight[y, x] = values, 1
     return push_pull(dense, weight)
 

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 
 import numpy as np
+from jaxtyping import Float32
 
 from lamina.levels import to_levels
 from lamina.motion.anchor import Look
@@ -92,7 +93,7 @@ def _tripod(
     votes: int = FIRST_VOTES,
 ) -> list[Look]:
     key = targets[len(targets) // 2]
-    others = [held[i] for i in sorted({*scene.others(key.index), *scene.distant})]
+    others = [held[i] for i in scene.others(key.index)]
     look = settle(tripod_views(key, others), votes)
     return list(pool.map(lambda target: look_through_time(target, look), targets))
 
@@ -107,19 +108,18 @@ def _given_looks(
     scene: Scene, held: Mapping[int, Small], targets: Sequence[Small], pool: ThreadPoolExecutor
 ) -> list[Look]:
     """The user's clean plate is all there is to see."""
-    return [given_look(scene, target) for target in targets]
+    start = targets[0].index
+    plates = scene.shot.clean(start, start + len(targets))
+    return [_given_look(small_plate(plate, scene), target) for plate, target in zip(plates, targets, strict=True)]
 
 
-def given_look(scene: Scene, target: Small) -> Look:
-    """The user's clean plate at detection size, in the frame's exposure."""
-    plate = to_levels(resize_area(given_plate(scene, target.index), scene.shot.sizes.detect)).clip(0, 1)
+def small_plate(plate: np.ndarray, scene: Scene) -> Float32[np.ndarray, "d w 3"]:
+    """The user's clean plate at detection size."""
+    return to_levels(resize_area(plate, scene.shot.sizes.detect)).clip(0, 1)
+
+
+def _given_look(plate: Float32[np.ndarray, "d w 3"], target: Small) -> Look:
+    """The user's clean plate in the frame's exposure."""
     everywhere = np.ones(target.free.shape, bool)
     noise = np.full(target.free.shape, 1 / 255, np.float32)
     return look_through_time(target, Look(plate, noise, noise, everywhere, everywhere))
-
-
-def given_plate(scene: Scene, frame: int) -> np.ndarray:
-    """The user's clean plate for one frame: its own, or the only one."""
-    assert scene.shot.plate is not None
-    index = min(frame, scene.shot.plate.info.frames - 1)
-    return next(scene.shot.plate.read(index, index + 1))

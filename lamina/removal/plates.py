@@ -1,6 +1,6 @@
 """The last pass: which pixels each object changed, and the plate at source size."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -17,9 +17,9 @@ from lamina.motion.exposure import apply_tone
 from lamina.removal.completed import Completed
 from lamina.removal.effects import LASTING_MOVING, LASTING_TRIPOD, attribute_effects
 from lamina.removal.fill import fill_unseen
-from lamina.removal.frames import REACH_FRAMES, Nearby, Small, shrink_frame
-from lamina.removal.look import aligned_views, look_through_time, settle, tone_between, tripod_views
-from lamina.removal.looking import SECOND_VOTES, TRIPOD_VOTES, given_plate
+from lamina.removal.frames import FREE, REACH_FRAMES, Nearby, Small, shrink_frame
+from lamina.removal.look import aligned_views, settle, tone_between, tripod_views
+from lamina.removal.looking import SECOND_VOTES, TRIPOD_VOTES, small_plate
 from lamina.removal.render import (
     Backdrop,
     at_source,
@@ -74,17 +74,27 @@ def make_plates(scene: Scene, todo: Sequence[range]) -> Iterator[PlateWindow]:
     """Plates for the given windows of the clip, in order."""
     if not todo:
         return
-    held = _Held(scene, todo[0].start)
     with ThreadPoolExecutor(scene.shot.workers) as pool:
+        make = _maker(scene, todo[0].start, pool)
         for window in todo:
             targets = list(pool.map(lambda item: _target(scene, *item), _read(scene, window)))
-            if scene.shot.plate is not None:
-                plates = list(pool.map(lambda target: _from_given(scene, target), targets))
-            else:
-                held.advance(window)
-                plates = (_tripod_plates if scene.is_tripod else _moving_plates)(scene, held, targets, pool)
+            plates = make(window, targets)
             effects = np.stack([t.effects for t in targets]).astype(np.uint8) * 255
             yield PlateWindow(window.start, plates, effects)
+
+
+def _maker(scene: Scene, start: int, pool: ThreadPoolExecutor) -> Callable[[range, Sequence[Target]], list[np.ndarray]]:
+    """How a window's plates are made; windows are to come in order from the one that begins at `start`."""
+    if scene.shot.plate is not None:
+        return lambda window, targets: _given_plates(scene, window, targets, pool)
+    held = _Held(scene, start)
+    make = _tripod_plates if scene.is_tripod else _moving_plates
+
+    def one(window: range, targets: Sequence[Target]) -> list[np.ndarray]:
+        held.advance(window)
+        return make(scene, held, targets, pool)
+
+    return one
 
 
 class _Held:
@@ -147,8 +157,7 @@ def _moving_plates(scene: Scene, held: _Held, targets: Sequence[Target], pool: T
         others = {i: small[i] for i in alignment.relief.frames}
         views = aligned_views(target.small, others, alignment)
         look = settle(views, SECOND_VOTES)
-        maps = source_maps(alignment, alignment.relief.frames, box, source)
-        places = [maps[f] for f in alignment.relief.frames]
+        places = source_maps(alignment, box, source)
         full = [(pictures[f], v.tone) for f, v in zip(alignment.relief.frames, views, strict=True)]
         return _finish(target, look, gather(look, views, full, places, box, source))
 
@@ -171,37 +180,36 @@ def _tripod_plates(scene: Scene, held: _Held, targets: Sequence[Target], pool: T
         share = np.float32((target.small.index - first) / max(1, last - first))
         looks, backdrops = [], []
         for look, backdrop in ends:
-            tone = tone_between(look.rgb, target.small.rgb, look.trusted & (target.small.free == 255))
-            looks.append(look_through_time(target.small, look))
+            tone = tone_between(look.rgb, target.small.rgb, look.trusted & (target.small.free == FREE))
+            looks.append(apply_tone(look.rgb, tone))
             backdrops.append(apply_tone(backdrop.rgb, tone))
-        look = replace(looks[0], rgb=looks[0].rgb * (1 - share) + looks[1].rgb * share)
+        look = replace(ends[0][0], rgb=looks[0] * (1 - share) + looks[1] * share)
         return _finish(target, look, Backdrop(box, backdrops[0] * (1 - share) + backdrops[1] * share))
 
     return list(pool.map(one, targets))
 
 
 def _tripod_look(scene: Scene, held: _Held, key: int) -> tuple[Look, list[View]]:
-    views = tripod_views(held.small[key], [held.small[i] for i in _tripod_frames(scene, key)])
+    views = tripod_views(held.small[key], [held.small[i] for i in scene.others(key)])
     return settle(views, TRIPOD_VOTES), views
 
 
-def _tripod_frames(scene: Scene, key: int) -> list[int]:
-    return sorted({*scene.others(key), *scene.distant})
-
-
 def _tripod_key(scene: Scene, held: _Held, box: Box, key: int, look: Look, views: list[View]) -> tuple[Look, Backdrop]:
-    full = [(held.pictures[i], v.tone) for i, v in zip(_tripod_frames(scene, key), views, strict=True)]
+    full = [(held.pictures[i], v.tone) for i, v in zip(scene.others(key), views, strict=True)]
     return look, gather(look, views, full, [None] * len(full), box, scene.shot.sizes.source)
 
 
-def _from_given(scene: Scene, target: Target) -> np.ndarray:
+def _given_plates(scene: Scene, window: range, targets: Sequence[Target], pool: ThreadPoolExecutor) -> list[np.ndarray]:
+    plates = scene.shot.clean(window.start, window.stop)
+    return list(pool.map(lambda target, plate: _from_given(scene, target, plate), targets, plates))
+
+
+def _from_given(scene: Scene, target: Target, plate: np.ndarray) -> np.ndarray:
     source = scene.shot.sizes.source
     box = box_at_source(target.changed, BOX_MARGIN_PX, source)
     if box is None:
         return target.frame
-    plate = given_plate(scene, target.small.index)
-    small = to_levels(resize_area(plate, scene.shot.sizes.detect)).clip(0, 1)
-    tone = tone_between(small, target.small.rgb, target.small.free == 255)
+    tone = tone_between(small_plate(plate, scene), target.small.rgb, target.small.free == FREE)
     backdrop = Backdrop(box, apply_tone(to_levels(plate[box[1] : box[3], box[0] : box[2]]), tone))
     return _lay(target, backdrop)
 

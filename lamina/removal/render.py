@@ -1,6 +1,6 @@
 """The plate at source size: background looked up in full-size frames, laid in only where the picture was changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -162,9 +162,8 @@ def lay_in(frame: np.ndarray, backdrop: Backdrop, weight: Float32[np.ndarray, "h
 
 
 def source_maps(
-    alignment: Alignment, frames: Sequence[int], box: Box, source: tuple[int, int]
-) -> Mapping[int, tuple[np.ndarray, np.ndarray]]:
-    """For each frame, where the box's pixels of the target lie in it at source size."""
+    alignment: Alignment, box: Box, source: tuple[int, int]
+) -> list[tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]]:
+    """For each frame that the alignment knows, where the box's pixels of the target lie in it at source size."""
     depth = at_source(alignment.depth, box, source) if not alignment.relief.is_planar else 0.0
-    cameras = dict(zip(alignment.relief.frames, alignment.relief.cameras, strict=True))
-    return {f: warp_map(cameras[f], depth, box, source) for f in frames}
+    return [warp_map(camera, depth, box, source) for camera in alignment.relief.cameras]

@@ -51,9 +51,10 @@ class Scene:
         return max(1, min(4, self.shot.frames // TRIPOD_VIEWS))
 
     def others(self, target: int) -> list[int]:
-        """The frames to look at from one frame."""
+        """The frames to look at from one frame, in order: those near it, and the distant ones."""
         most = TRIPOD_VIEWS if self.is_tripod else VIEWS
-        return neighbours(target, self.shot.frames, self.stride, most) or [target]
+        near = neighbours(target, self.shot.frames, self.stride, most) or [target]
+        return sorted({*near, *self.distant})
 
     @cached_property
     def distant(self) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,13 @@ class Shot:
         masks = zip(*(mask.read(start, stop) for mask in self.masks), strict=True)
         for frame, covered in zip(self.clip.read(start, stop), masks, strict=True):
             yield frame, list(covered)
+
+    def clean(self, start: int, stop: int) -> Iterator[np.ndarray]:
+        """The user's clean plate for the same frames: one for each, or the only one again and again."""
+        assert self.plate is not None
+        if self.plate.info.frames == 1:
+            return repeat(next(self.plate.read()), stop - start)
+        return self.plate.read(start, stop)
 
     def small(self, start: int, stop: int) -> Iterator[Small]:
         """Small copies of the same frames."""
