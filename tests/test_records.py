@@ -65,7 +65,7 @@ def test_a_survey_finds_objects_and_camera_and_comes_back(tmp_path: Path):
         shrink_frame(t, frame, [toy.masks[name][t] for name in ("one", "two")], sizes)
         for t, frame in enumerate(toy.frames)
     )
-    found = survey(frames, told.append)
+    found = survey(frames, 2, told.append)
     assert told == [1, 2, 3, 4, 5, 6] and found.path.is_tripod
     assert [one[3] for one in found.places] == [place_of(toy.masks[name][3]) for name in ("one", "two")]
     save_survey(tmp_path / "survey.npz", found)
@@ -77,7 +77,7 @@ def test_a_survey_finds_objects_and_camera_and_comes_back(tmp_path: Path):
 
 def test_a_survey_keeps_what_is_not_known(tmp_path: Path):
     blank = small(np.full((60, 80, 3), 0.5))
-    found = survey([blank, blank], lambda done: None)
+    found = survey([blank, blank], 2, lambda done: None)
     assert np.isnan(found.path.drift_px[1]) and found.places[0][0].area_px == 0
     save_survey(tmp_path / "survey.npz", found)
     again = load_survey(tmp_path / "survey.npz")

@@ -1,6 +1,7 @@
 """Global motion: one homography per frame step, chained over the clip, and whether the camera moves at all."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import cv2
@@ -16,6 +17,8 @@ Compression and auto exposure alone move the fit by up to 0.3 px on real clips; 
 STEADY_PX = 0.2
 """Below this even hard edges do not shift enough to be mistaken for a change."""
 MIN_POINTS = 24
+POINTS = 700
+"""Points looked for in a frame."""
 HOME_PX = 0.3
 GRID = 6, 4
 
@@ -110,10 +113,15 @@ class Frame:
     gray: UInt8[np.ndarray, "h w"]
     free: UInt8[np.ndarray, "h w"]
 
+    @cached_property
+    def points(self) -> Float32[np.ndarray, "n 2"]:
+        """What can be tracked from here, in pixels."""
+        return corners(self.gray, self.free, POINTS)
+
 
 def matches(start: Frame, stop: Frame) -> tuple[Float64[np.ndarray, "n 2"], Float64[np.ndarray, "n 2"]]:
     """Background points found in both frames, in pixels."""
-    points = corners(start.gray, start.free, 700)
+    points = start.points
     there, ok = track(start.gray, stop.gray, points, points)
     ok &= inside_of(stop.free, there)
     return points[ok].astype(np.float64), there[ok].astype(np.float64)

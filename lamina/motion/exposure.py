@@ -31,16 +31,13 @@ def _fit_channels(
     """Gain and offset of each channel."""
     gain, offset = np.ones(3), _median(target - source)
     hold = 0.02 * source.shape[1] * 0.01
+    products = np.stack([np.ones_like(source), source, target, source * source, source * target], axis=1)
     for _ in range(5):
         error = target - gain[:, None] * source - offset[:, None]
         weight = 1 / (1 + (error / np.maximum(2 * _median(np.abs(error)), 1 / 255)[:, None]) ** 2)
-        sum_ = weight.sum(1)
-        mean_source, mean_target = (weight * source).sum(1) / sum_, (weight * target).sum(1) / sum_
-        apart = source - mean_source[:, None]
-        spread = (weight * apart * apart).sum(1)
-        together = (weight * apart * (target - mean_target[:, None])).sum(1)
-        gain = (together + hold) / (spread + hold)
-        offset = mean_target - gain * mean_source
+        count, x, y, xx, xy = np.einsum("ckn,cn->kc", products, weight)
+        gain = (xy - x * y / count + hold) / (xx - x * x / count + hold)
+        offset = (y - gain * x) / count
     return gain, offset
 
 

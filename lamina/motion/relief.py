@@ -6,7 +6,7 @@ Multiple View Geometry, chapters 12 and 18). A camera that only turns is the spe
 zero. Nothing here knows pictures' colours: `sweep` finds the relief of every pixel by comparing them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -17,7 +17,8 @@ from lamina.motion.camera import corners, track
 from lamina.motion.coordinates import homography_in_pixels, inside_of, normalise, to_pixels
 from lamina.motion.smooth import push_pull
 
-MIN_POINTS = 40
+POINTS, MIN_POINTS = 450, 40
+"""Points looked for in a target frame: many frames share them, so that fewer do than for a step between two."""
 PLANAR_PX = 0.5
 """Below this, what a homography leaves unexplained counts as tracking noise, not as parallax."""
 
@@ -110,13 +111,15 @@ def resect(
     """
     camera, weight = None, np.ones(len(scene))
     free = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11]
+    squares = (scene[:, :, None] * scene[:, None]).reshape(len(scene), 16)
+    x, y = places.T
+    factors = np.stack([np.ones_like(x), -x, -y, x * x + y * y])
     for _ in range(rounds):
         depth = np.ones(len(scene)) if camera is None else np.maximum(np.abs(scene @ camera[2]), 1e-3)
-        scale = (weight / depth)[:, None]
-        nothing = np.zeros_like(scene)
-        rows_x = np.hstack([scene, nothing, -places[:, :1] * scene]) * scale
-        rows_y = np.hstack([nothing, scene, -places[:, 1:] * scene]) * scale
-        normal = rows_x.T @ rows_x + rows_y.T @ rows_y
+        # The normal matrix of rows (s, 0, -x s) and (0, s, -y s), whose blocks are weighted sums of s times s.
+        one, by_x, by_y, by_both = ((factors * (weight / depth) ** 2) @ squares).reshape(4, 4, 4)
+        none = np.zeros((4, 4))
+        normal = np.block([[one, none, by_x], [none, one, by_y], [by_x, by_y, by_both]])
         ridge = (
             1e-10 * np.trace(normal) * np.eye(len(free))
         )  # a flat scene leaves the fourth column open: keep it near 0
@@ -186,16 +189,25 @@ def _scaled(relief: Float64[np.ndarray, " m"], good: Bool[np.ndarray, " m"]) -> 
     return np.clip((relief - centre) / (np.quantile(np.abs(relief[good] - centre), 0.95) + 1e-12), -3, 3)
 
 
-def _planar(points: np.ndarray, tracks: dict[int, Tracks], homographies: dict[int, np.ndarray]) -> Relief:
+def _flat_cameras(
+    points: np.ndarray, tracks: dict[int, Tracks], homographies: dict[int, np.ndarray]
+) -> Iterator[tuple[int, np.ndarray, float]]:
+    """Per frame, those furthest apart first: its homography as a camera, and how far in normalised units a tenth of the
+    points are from it. Where too few points arrived, the predicted one."""
     scene = np.hstack([points, np.ones((len(points), 1)), np.zeros((len(points), 1))])
-    cameras = []
-    for frame, homography in homographies.items():
-        seen = tracks[frame].seen
-        enough = seen.sum() >= MIN_POINTS
-        cameras.append(
-            resect(scene[seen], tracks[frame].positions[seen]) if enough else np.hstack([homography, np.zeros((3, 1))])
-        )
-    return Relief(tuple(homographies), np.stack(cameras), np.empty((0, 2)), np.empty(0))
+    order = sorted(homographies)
+    for frame in [*order[:1], *order[:0:-1]]:
+        seen, places = tracks[frame].seen, tracks[frame].positions
+        if seen.sum() >= MIN_POINTS:
+            camera = resect(scene[seen], places[seen])
+            yield frame, camera, float(np.quantile(transfer_error(camera, scene[seen], places[seen]), 0.9))
+        else:
+            yield frame, np.hstack([homographies[frame], np.zeros((3, 1))]), 0.0
+
+
+def _planar(points: np.ndarray, tracks: dict[int, Tracks], homographies: dict[int, np.ndarray]) -> Relief:
+    cameras = {frame: camera for frame, camera, _ in _flat_cameras(points, tracks, homographies)}
+    return Relief(tuple(homographies), np.stack([cameras[f] for f in homographies]), np.empty((0, 2)), np.empty(0))
 
 
 def estimate_relief(
@@ -213,17 +225,18 @@ def estimate_relief(
     out. Where there is none the result is planar, homographies and no points, and such frames keep the prediction.
     """
     height, width = gray.shape
-    points_px = corners(gray, free, 700)
+    points_px = corners(gray, free, POINTS)
     if len(points_px) < MIN_POINTS:
         cameras = np.stack([np.hstack([h, np.zeros((3, 1))]) for h in homographies.values()])
         return Relief(tuple(homographies), cameras, np.empty((0, 2)), np.empty(0))
     points = normalise(points_px.astype(np.float64), width, height)
     tracks = follow_all(gray, others, points_px, homographies, target)
-    flat = _planar(points, tracks, homographies)
-    if _unexplained(points, tracks, flat) < PLANAR_PX * 2 / width:
-        return flat
+    if all(left < PLANAR_PX * 2 / width for *_, left in _flat_cameras(points, tracks, homographies)):
+        return _planar(points, tracks, homographies)
     start = _relief_of(points, tracks, homographies, 2 / width)
-    return flat if start is None else _reach_out(start, gray, others, homographies, target)
+    if start is None:
+        return _planar(points, tracks, homographies)
+    return _reach_out(start, gray, others, homographies, target)
 
 
 def _reach_out(
@@ -280,18 +293,6 @@ def spread_relief(
     x, y = to_pixels(points, width, height).round().astype(int).clip(0, (width - 1, height - 1)).T
     dense[y, x], weight[y, x] = values, 1
     return push_pull(dense, weight)
-
-
-def _unexplained(points: np.ndarray, tracks: dict[int, Tracks], flat: Relief) -> float:
-    """The worst frame's 90th percentile of the distance between points and their homography, in normalised units."""
-    scene = np.hstack([points, np.ones((len(points), 1)), np.zeros((len(points), 1))])
-    worst = 0.0
-    for frame, camera in zip(flat.frames, flat.cameras, strict=True):
-        seen = tracks[frame].seen
-        if seen.sum() >= MIN_POINTS:
-            error = transfer_error(camera, scene[seen], tracks[frame].positions[seen])
-            worst = max(worst, float(np.quantile(error, 0.9)))
-    return worst
 
 
 def _relief_of(

@@ -4,11 +4,13 @@ Collins 1996 ("A space-sweep approach to true multi-image matching") with the pr
 finds what lies behind an object: there the target itself has no say, and the frames that look past the object decide.
 """
 
+from collections.abc import Callable, Sequence
+
 import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
-from lamina.motion.coordinates import homography_in_pixels
+from lamina.motion.coordinates import pixel_matrix
 from lamina.motion.relief import Relief, spread_relief
 
 LABELS = 30
@@ -43,7 +45,9 @@ def sweep_relief(relief: Relief, target: View, others: dict[int, View]) -> Float
     height, width = target[1].shape
     if relief.is_planar:
         return np.zeros((height, width), np.float32)
-    seen, views = _joined(target), {frame: _joined(others[frame]) for frame in relief.frames}
+    compared = _some(len(relief.frames))
+    seen, views = _joined(target), [_joined(others[relief.frames[i]]) for i in compared]
+    moves = _moves(relief.cameras[compared], (width, height))
     x = ((2 * np.arange(width) + 1 - width) / width).astype(np.float32)[None, :]
     y = ((2 * np.arange(height) + 1 - height) / width).astype(np.float32)[:, None]
     planes = scene_planes(relief)
@@ -52,13 +56,13 @@ def sweep_relief(relief: Relief, target: View, others: dict[int, View]) -> Float
     reach = max(float(high - low), 1e-3)
     levels = np.linspace(low - BEYOND * reach, high + BEYOND * reach, LABELS).astype(np.float32)
     steps = [
-        _disagreement(relief, np.array([0, 0, v]), seen, views) + PRIOR_COST / reach * np.abs(v - expected)
+        _disagreement(seen, views, moves(np.array([0, 0, v]))) + PRIOR_COST / reach * np.abs(v - expected)
         for v in levels
     ]
     chosen, cost = _lowest(np.stack(steps), levels)
     chosen, cost = cv2.medianBlur(chosen, 5), cost + OFF_PLANE_COST
     for plane in planes:
-        on_plane = _disagreement(relief, plane, seen, views)
+        on_plane = _disagreement(seen, views, moves(plane))
         better = on_plane < cost
         chosen = np.where(better, np.float32(plane[0]) * x + np.float32(plane[1]) * y + np.float32(plane[2]), chosen)
         cost = np.where(better, on_plane, cost)
@@ -91,27 +95,32 @@ def scene_planes(relief: Relief) -> list[Float64[np.ndarray, " 3"]]:
     return planes
 
 
+def _moves(
+    cameras: Float64[np.ndarray, "n 3 4"], size: tuple[int, int]
+) -> Callable[[Float64[np.ndarray, " 3"]], Float64[np.ndarray, "n 3 3"]]:
+    """How the cameras move a plane of the relief: homographies between pixels of pictures of one (width, height)."""
+    to_px, from_px = pixel_matrix(*size), np.linalg.inv(pixel_matrix(*size))
+    flat, parallax = to_px @ cameras[:, :, :3] @ from_px, to_px @ cameras[:, :, 3:]
+    return lambda plane: flat + parallax * (plane @ from_px)
+
+
 def _joined(view: View) -> UInt8[np.ndarray, "h w 4"]:
     return cv2.merge([*cv2.split(view[0]), view[1]])
 
 
 def _disagreement(
-    relief: Relief,
-    plane: Float64[np.ndarray, " 3"],
     target: UInt8[np.ndarray, "h w 4"],
-    others: dict[int, UInt8[np.ndarray, "h w 4"]],
+    others: Sequence[UInt8[np.ndarray, "h w 4"]],
+    homographies: Float64[np.ndarray, "n 3 3"],
 ) -> Float32[np.ndarray, "h w"]:
     """Spread of colours (levels) among the frames when the whole picture lies on one plane of the relief."""
     height, width = target.shape[:2]
     total, squares = (np.zeros((height, width, 4), np.float32) for _ in range(2))
     count = np.zeros((height, width), np.float32)
     _add(target, total, squares, count)
-    for i in _some(len(relief.frames)):
-        frame, camera = relief.frames[i], relief.cameras[i]
-        homography = camera[:, :3] + np.outer(camera[:, 3], plane)
-        matrix = homography_in_pixels(homography, (width, height), (width, height))
+    for other, homography in zip(others, homographies, strict=True):
         flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
-        _add(cv2.warpPerspective(others[frame], matrix, (width, height), flags=flags), total, squares, count)
+        _add(cv2.warpPerspective(other, homography, (width, height), flags=flags), total, squares, count)
     spread = squares - total * total / cv2.merge([np.maximum(count, 1)] * 4)
     spread = cv2.transform(spread, np.array([[1, 1, 1, 0]], np.float32))
     votes = cv2.boxFilter(np.maximum(count - 1, 0), -1, (5, 5))

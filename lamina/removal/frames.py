@@ -1,6 +1,7 @@
 """The frames the engine looks at: small copies of every frame near the one being worked on, and which to look at."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -106,6 +107,19 @@ class Nearby(Generic[T]):
     def held(self) -> dict[int, T]:
         """The items at hand, by index."""
         return dict(self._held)
+
+    def around(self, windows: Sequence[range], pool: Executor) -> Iterator[dict[int, T]]:
+        """The items at hand for each window, in order; those for the next one are read while a window is worked on."""
+
+        def held(window: range) -> dict[int, T]:
+            self.advance(window.start, window.stop)
+            return self.held
+
+        coming = [pool.submit(held, window) for window in windows[:1]]
+        for place in range(len(windows)):
+            ready = coming.pop().result()
+            coming += [pool.submit(held, window) for window in windows[place + 1 : place + 2]]
+            yield ready
 
     def advance(self, start: int, stop: int) -> None:
         while self._next < min(self._frames, stop + self._reach):

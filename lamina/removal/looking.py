@@ -50,9 +50,8 @@ def _look(
     far = scene.far_away(prepare)
     nearby = scene.nearby(todo[0].start, prepare)
     with ThreadPoolExecutor(scene.shot.workers) as pool:
-        for window in todo:
-            nearby.advance(window.start, window.stop)
-            held = far | nearby.held
+        for window, near in zip(todo, nearby.around(todo, pool), strict=True):
+            held = far | near
             targets = [held[t] for t in window]
             looks = looker(held, targets, pool)
             kept.write(window.start, list(pool.map(evidence, targets, looks, repeat(scene.is_still))))

@@ -99,7 +99,8 @@ def survey_shot(shot: Shot, report: Report) -> Scene:
     """Look through the whole clip once, or take what an earlier run kept of that."""
     file = shot.work / "survey.npz"
     if not file.exists():
-        save_survey(file, survey(shot.small(0, shot.frames), lambda done: report("survey", done, shot.frames)))
+        frames = shot.small(0, shot.frames)
+        save_survey(file, survey(frames, shot.workers, lambda done: report("survey", done, shot.frames)))
     first, second = (FrameArrays(shot.work, name, WINDOW_FRAMES) for name in ("first", "second"))
     aligned = [Alignments(shot.work, name, WINDOW_FRAMES) for name in ("first_align", "align")]
     return Scene(shot, load_survey(file), first, second, *aligned)

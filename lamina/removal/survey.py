@@ -1,6 +1,8 @@
 """The first look at a clip: how the camera moves and where the objects are, frame by frame, in one cheap pass."""
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,28 +23,54 @@ class Survey:
     """Per object, in the order of the masks: its place in every frame."""
 
 
-def survey(frames: Iterable[Small], report: Callable[[int], None]) -> Survey:
-    """Look at all frames once, in order. `report` is told how many are done."""
+def survey(frames: Iterable[Small], workers: int, report: Callable[[int], None]) -> Survey:
+    """Look at all frames once, in order, on so many threads. `report` is told how many are done."""
     steps: list[np.ndarray] = []
     drift: list[float] = []
     places: list[dict[int, Place]] = []
+    with ThreadPoolExecutor(workers) as pool:
+        for moved, here in _in_turn(_moves(frames, pool), 2 * workers):
+            step, far = moved.result()
+            steps.append(step)
+            drift.append(far)
+            places = places or [{} for _ in here]
+            for one, place in zip(places, here, strict=True):
+                one[len(one)] = place
+            report(len(steps))
+    return Survey(CameraPath(chain(steps[1:]), np.array(drift)), tuple(places))
+
+
+Moved = tuple[Future[tuple[np.ndarray, float]], list[Place]]
+
+
+def _moves(frames: Iterable[Small], pool: ThreadPoolExecutor) -> Iterator[Moved]:
+    """How the camera moved up to each frame, being found out, and where the objects are in it."""
     first = before = None
     for small in frames:
         here = Frame(small.gray, small.gray_free)
-        if first is None or before is None:
-            first, places = here, [{} for _ in small.masks]
-            drift.append(0.0)
-        else:
-            steps.append(camera_step(before, here))
-            moved = displacement_px(first, here)
-            if moved is None:  # nothing of the first frame is in view any more; a whip pan shows from frame to frame
-                moved = displacement_px(before, here)
-            drift.append(np.nan if moved is None else moved)
-        for k, mask in enumerate(small.masks):
-            places[k][small.index] = place_of(mask)
+        first, before = first or here, before or here
+        yield pool.submit(_move, first, before, here), [place_of(mask) for mask in small.masks]
         before = here
-        report(small.index + 1)
-    return Survey(CameraPath(chain(steps), np.array(drift)), tuple(places))
+
+
+def _in_turn(moves: Iterator[Moved], most: int) -> Iterator[Moved]:
+    """The same, each when so many others have been begun after it."""
+    begun: deque[Moved] = deque()
+    for move in moves:
+        begun.append(move)
+        if len(begun) > most:
+            yield begun.popleft()
+    yield from begun
+
+
+def _move(first: Frame, before: Frame, here: Frame) -> tuple[np.ndarray, float]:
+    """The step from the frame before, and how far in pixels the picture lies from the first one's."""
+    if here is first:
+        return np.eye(3), 0.0
+    moved = displacement_px(first, here)
+    if moved is None:  # nothing of the first frame is in view any more; a whip pan shows from frame to frame
+        moved = displacement_px(before, here)
+    return camera_step(before, here), np.nan if moved is None else moved
 
 
 def save_survey(file: Path, found: Survey) -> None:
