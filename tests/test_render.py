@@ -8,7 +8,7 @@ from small_frames import look, small
 from toy_scenes import texture
 
 from lamina.levels import to_levels
-from lamina.motion.anchor import View
+from lamina.motion.anchor import View, view_weights
 from lamina.motion.exposure import NEUTRAL
 from lamina.removal.render import (
     Backdrop,
@@ -114,7 +114,9 @@ def test_gather_averages_full_size_frames_that_agree():
     frames = [np.rint((ground * 255 + n).clip(0, 255)).astype(np.uint8) for n in noise]
     frames.append(np.full((30, 40, 3), 250, np.uint8))  # something stood before the lens
     views = [View(to_levels(f), np.full((30, 40), 255, np.uint8), 1 + i) for i, f in enumerate(frames)]
-    backdrop = gather(look(ground), views, [(f, NEUTRAL) for f in frames], [None] * 7, (4, 5, 34, 25), (40, 30))
+    backdrop = gather(
+        ground, view_weights(views, ground), [(f, NEUTRAL) for f in frames], [None] * 7, (4, 5, 34, 25), (40, 30)
+    )
     assert backdrop.box == (4, 5, 34, 25) and backdrop.rgb.shape == (20, 30, 3)
     assert np.abs(backdrop.rgb - ground[5:25, 4:34]).mean() < 0.5 / 255
 
@@ -123,7 +125,7 @@ def test_gather_takes_the_look_where_no_view_has_weight():
     ground = texture((40, 30))
     frame = np.full((30, 40, 3), 250, np.uint8)
     view = View(to_levels(frame), np.zeros((30, 40), np.uint8), 1)
-    backdrop = gather(look(ground), [view], [(frame, NEUTRAL)], [None], (0, 0, 40, 30), (40, 30))
+    backdrop = gather(ground, view_weights([view], ground), [(frame, NEUTRAL)], [None], (0, 0, 40, 30), (40, 30))
     np.testing.assert_allclose(backdrop.rgb, ground, atol=1e-5)
 
 

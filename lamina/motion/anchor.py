@@ -12,6 +12,8 @@ from lamina.channels import peak, times
 from lamina.motion.exposure import NEUTRAL, Tone
 
 TRUSTED = 255
+NOWHERE = np.uint8(255)
+"""No place among the nearest views; more of them are never kept."""
 DOUBT = 1e-4
 """Weight of a doubtful view: enough to decide alone, not enough to be felt beside a trusted one."""
 INLIER = 6 / 255
@@ -81,11 +83,12 @@ def _sort_planes(planes: Float32[np.ndarray, "n m"]) -> None:
     pairs = sorting_network(len(planes))
     for start in range(0, planes.shape[1], 8192):
         piece = planes[:, start : start + 8192]
-        lower = np.empty_like(piece[0])
+        rows, spare = list(piece), np.empty_like(piece[0])
         for i, j in pairs:
-            np.minimum(piece[i], piece[j], out=lower)
-            np.maximum(piece[i], piece[j], out=piece[j])
-            piece[i] = lower
+            np.minimum(rows[i], rows[j], out=spare)
+            np.maximum(rows[i], rows[j], out=rows[j])
+            rows[i], spare = spare, rows[i]
+        piece[...] = np.stack(rows)
 
 
 @cache
@@ -123,31 +126,17 @@ def nearest_median(views: Sequence[View], most: int) -> "Look":
 def _nearest(
     pictures: Sequence[Float32[np.ndarray, "h w 3"]], shown: Sequence[Bool[np.ndarray, "h w"]], most: int
 ) -> tuple[Float32[np.ndarray, "n h w 3"], UInt8[np.ndarray, "h w"]]:
-    """Per pixel the first `most` colours that are shown, in any order, the rest infinite; and how many they are."""
+    """Per pixel the first `most` colours that are shown, the rest infinite; and how many they are."""
     kept = np.full((min(most, len(pictures)), *pictures[0].shape), np.inf, np.float32)
     count = np.zeros(pictures[0].shape[:2], np.uint8)
-    for i in range(len(kept)):
-        cv2.copyTo(pictures[i], shown[i].view(np.uint8), kept[i])
-        count += shown[i]
-    if most < len(pictures):
-        _fill_up(kept, count, pictures, shown)
+    for i, (picture, there) in enumerate(zip(pictures, shown, strict=True)):
+        place = np.where(there, count, NOWHERE)
+        for k in range(min(i + 1, len(kept))):
+            here = place == k
+            if here.any():
+                cv2.copyTo(picture, here.view(np.uint8), kept[k])
+        count += place < len(kept)
     return kept, count
-
-
-def _fill_up(kept: np.ndarray, count: np.ndarray, pictures: Sequence[np.ndarray], shown: Sequence[np.ndarray]) -> None:
-    """Where some of the first pictures show nothing, take what the later ones show."""
-    most = len(kept)
-    short = np.nonzero((count < most) & np.any(shown[most:], axis=0))
-    if not len(short[0]):
-        return
-    there = np.stack([s[short] for s in shown])
-    rank = there.cumsum(0, np.uint8)
-    colors = np.stack([p[short] for p in pictures])
-    colors[~there | (rank > most)] = np.inf
-    _sort_planes(colors.reshape(len(pictures), -1))
-    for place, values in zip(kept, colors, strict=False):
-        place[short] = values
-    count[short] = np.minimum(rank[-1], most)
 
 
 def view_weights(

@@ -33,6 +33,19 @@ def inside_of(
     return inside & (area[pixel[:, 1], pixel[:, 0]] > 0)
 
 
+def rows_and_columns(box: Box, step: int = 1) -> tuple[slice, slice]:
+    """A box as an index of `h w` arrays."""
+    left, top, right, bottom = box
+    return slice(top, bottom, step), slice(left, right, step)
+
+
+def in_place(values: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
+    """What is known of a box, in a picture of (width, height) that is zero elsewhere."""
+    whole = np.zeros((size[1], size[0], *values.shape[2:]), values.dtype)
+    whole[rows_and_columns(box)] = values
+    return whole
+
+
 def pixel_matrix(width: int, height: int) -> Float64[np.ndarray, "3 3"]:
     """The homogeneous matrix that takes normalised positions to pixel positions."""
     return np.array([[width / 2, 0, width / 2 - 0.5], [0, width / 2, height / 2 - 0.5], [0, 0, 1]])
@@ -46,16 +59,20 @@ def homography_in_pixels(
 
 
 def warp_map(
-    camera: Float64[np.ndarray, "3 4"], relief: Float32[np.ndarray, "h w"] | float, box: Box, size: tuple[int, int]
+    camera: Float64[np.ndarray, "3 4"],
+    relief: Float32[np.ndarray, "h w"] | float,
+    box: Box,
+    size: tuple[int, int],
+    step: int = 1,
 ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
-    """Where the pixels of `box` lie in another picture of the same (width, height): x and y maps for `cv2.remap`.
+    """Where every `step`-th pixel of `box` lies in another picture of the same (width, height): maps for `cv2.remap`.
 
-    `camera` acts on (x, y, 1, relief) in normalised positions; `relief` is the parallax coordinate per pixel.
+    `camera` acts on (x, y, 1, relief) in normalised positions; `relief` is the parallax coordinate of these pixels.
     """
     width, height = size
     left, top, right, bottom = box
-    nx = ((2 * (np.arange(left, right) + 0.5) - width) / width).astype(np.float32)[None, :]
-    ny = ((2 * (np.arange(top, bottom) + 0.5) - height) / width).astype(np.float32)[:, None]
+    nx = ((2 * (np.arange(left, right, step) + 0.5) - width) / width).astype(np.float32)[None, :]
+    ny = ((2 * (np.arange(top, bottom, step) + 0.5) - height) / width).astype(np.float32)[:, None]
     rows = (pixel_matrix(width, height) @ camera).astype(np.float32)
     x, y, scale = (row[0] * nx + (row[1] * ny + row[2]) + row[3] * relief for row in rows)
     np.reciprocal(scale, out=scale)

@@ -9,13 +9,13 @@ from jaxtyping import Float32
 
 from lamina.motion.anchor import Look, View, nearest_median, view_weights, weighted_mean
 from lamina.motion.camera import CameraPath
-from lamina.motion.coordinates import warp_map
+from lamina.motion.coordinates import Box, rows_and_columns, warp_map
 from lamina.motion.exposure import Tone, apply_tone, fit_tone
 from lamina.motion.relief import Relief, estimate_relief
 from lamina.motion.sweep import sweep_relief
 from lamina.removal.frames import FREE, Small
 
-TONE_SAMPLES = 1500
+TONE_SAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -41,27 +41,43 @@ def find_depth(relief: Relief, target: Small, others: Mapping[int, Small]) -> Fl
     return sweep_relief(relief, (target.sweep_rgb, target.sweep_free), views)
 
 
-def aligned_views(target: Small, others: Mapping[int, Small], alignment: Alignment) -> list[View]:
-    """Other frames laid over the target at detection size, brought to its exposure."""
-    height, width = target.free.shape
-    depth = cv2.resize(alignment.depth, (width, height), interpolation=cv2.INTER_LINEAR)
+def aligned_views(
+    target: Small, others: Mapping[int, Small], alignment: Alignment, box: Box | None = None
+) -> list[View]:
+    """Other frames laid over the target, or a box of it, at detection size, brought to its exposure."""
+    size = target.free.shape[1::-1]
+    depth = cv2.resize(alignment.depth, size, interpolation=cv2.INTER_LINEAR)
+    sparse, step = _grid(size)
+    grid = rows_and_columns(sparse, step)
+    known, colors = target.free[grid] == FREE, target.rgb[grid]
+    box = box or (0, 0, *size)
+    depth_in_box, depth_on_grid = depth[rows_and_columns(box)], depth[grid]
     views = []
     for frame, camera in zip(alignment.relief.frames, alignment.relief.cameras, strict=True):
-        other = others[frame]
-        x, y = warp_map(camera, depth, (0, 0, width, height), (width, height))
-        rgb = cv2.remap(other.rgb, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        free = cv2.remap(other.free, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-        tone = tone_between(rgb, target.rgb, (free == FREE) & (target.free == FREE))
+        rgb, free = _laid_over(others[frame], *warp_map(camera, depth_on_grid, sparse, size, step))
+        shared = (free == FREE) & known
+        tone = fit_tone(rgb[shared], colors[shared])
+        rgb, free = _laid_over(others[frame], *warp_map(camera, depth_in_box, box, size))
         views.append(View(apply_tone(rgb, tone), free, abs(frame - target.index), tone))
     return views
 
 
+def _laid_over(other: Small, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    rgb = cv2.remap(other.rgb, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return rgb, cv2.remap(other.free, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+
+
 def tone_between(source: np.ndarray, target: np.ndarray, shared: np.ndarray) -> Tone:
-    """Exposure change between two aligned pictures, from a grid of about 1,500 of their pixels."""
-    step = max(1, round((shared.size / TONE_SAMPLES) ** 0.5))
-    grid = slice(step // 2, None, step), slice(step // 2, None, step)
+    """Exposure change between two aligned pictures, from some of their pixels."""
+    grid = rows_and_columns(*_grid(shared.shape[1::-1]))
     chosen = shared[grid]
     return fit_tone(source[grid][chosen], target[grid][chosen])
+
+
+def _grid(size: tuple[int, int]) -> tuple[Box, int]:
+    """The box and the step of a grid of about `TONE_SAMPLES` pixels over a picture of (width, height)."""
+    step = max(1, round((size[0] * size[1] / TONE_SAMPLES) ** 0.5))
+    return (step // 2, step // 2, *size), step
 
 
 def look_moving(target: Small, others: Mapping[int, Small], alignment: Alignment, votes: int) -> Look:

@@ -1,8 +1,10 @@
 """The last pass: which pixels each object changed, and the plate at source size."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import repeat
 
 import cv2
 import numpy as np
@@ -11,8 +13,8 @@ from jaxtyping import Bool, Float32, UInt8
 from lamina.levels import to_levels
 from lamina.masks.binary import grow
 from lamina.masks.trimask import UNKNOWN, make_trimask
-from lamina.motion.anchor import Look, View
-from lamina.motion.coordinates import Box, resize_area
+from lamina.motion.anchor import Look, View, view_weights
+from lamina.motion.coordinates import Box, in_place, resize_area
 from lamina.motion.exposure import apply_tone
 from lamina.removal.completed import Completed
 from lamina.removal.effects import LASTING_MOVING, LASTING_TRIPOD, attribute_effects
@@ -33,7 +35,8 @@ from lamina.removal.render import (
 )
 from lamina.removal.scene import Scene
 
-BOX_MARGIN_PX = 8
+BOX_MARGIN_PX, LOOK_MARGIN_PX = 8, 24
+"""At detection size, around all that is changed: what is replaced, and what is looked at to make that meet it."""
 
 
 @dataclass(frozen=True)
@@ -74,56 +77,52 @@ def make_plates(scene: Scene, todo: Sequence[range]) -> Iterator[PlateWindow]:
     """Plates for the given windows of the clip, in order."""
     if not todo:
         return
+    make = _tripod_plates if scene.is_tripod else _moving_plates
     with ThreadPoolExecutor(scene.shot.workers) as pool:
-        make = _maker(scene, todo[0].start, pool)
-        for window in todo:
-            targets = list(pool.map(lambda item: _target(scene, *item), _read(scene, window)))
-            plates = make(window, targets)
+        for window, held in zip(todo, _held(scene, todo, pool), strict=True):
+            targets = list(pool.map(partial(_target, scene, held), _read(scene, window)))
+            plates = make(scene, held, targets, pool) if held else _given_plates(scene, window, targets, pool)
             effects = np.stack([t.effects for t in targets]).astype(np.uint8) * 255
             yield PlateWindow(window.start, plates, effects)
 
 
-def _maker(scene: Scene, start: int, pool: ThreadPoolExecutor) -> Callable[[range, Sequence[Target]], list[np.ndarray]]:
-    """How a window's plates are made; windows are to come in order from the one that begins at `start`."""
-    if scene.shot.plate is not None:
-        return lambda window, targets: _given_plates(scene, window, targets, pool)
-    held = _Held(scene, start)
-    make = _tripod_plates if scene.is_tripod else _moving_plates
-
-    def one(window: range, targets: Sequence[Target]) -> list[np.ndarray]:
-        held.advance(window)
-        return make(scene, held, targets, pool)
-
-    return one
-
-
+@dataclass(frozen=True)
 class _Held:
-    """Frames at hand for others to look at: all small ones near the window, and full-size ones at the stride."""
+    """Frames at hand for others to look at: all small ones near a window, and full-size ones at the stride."""
 
-    def __init__(self, scene: Scene, start: int):
-        self._small = scene.nearby(start, scene.without_effects)
-        first = max(0, start - REACH_FRAMES)
-        pictures = (p if i % scene.stride == 0 else None for i, p in enumerate(scene.shot.clip.read(first), first))
-        self._pictures: Nearby[np.ndarray | None] = Nearby(pictures, scene.shot.frames, REACH_FRAMES, first)
-        self._far = scene.far_away(scene.without_effects)
-        self._far_pictures = {i: next(scene.shot.clip.read(i, i + 1)) for i in scene.distant}
-
-    def advance(self, window: range) -> None:
-        """Hold all that the window's frames look at, and the frame after, of which a tripod's last background is."""
-        self._small.advance(window.start, window.stop + 1)
-        self._pictures.advance(window.start, window.stop + 1)
-
-    @property
-    def small(self) -> Mapping[int, Small]:
-        return self._far | self._small.held
-
-    @property
-    def pictures(self) -> Mapping[int, np.ndarray]:
-        near = {i: p for i, p in self._pictures.held.items() if p is not None}
-        return self._far_pictures | near
+    small: Mapping[int, Small]
+    pictures: Mapping[int, np.ndarray]
 
 
-def _read(scene: Scene, window: range) -> Iterator[tuple[int, np.ndarray, list[np.ndarray], np.ndarray | None]]:
+def _held(scene: Scene, todo: Sequence[range], pool: ThreadPoolExecutor) -> Iterator[_Held | None]:
+    """For each window all that its frames look at, and the frame after, of which a tripod's last background is.
+
+    None when the user's clean plate is all that is looked at.
+    """
+    if scene.shot.plate is not None:
+        yield from repeat(None, len(todo))
+        return
+    frames, first = scene.shot.frames, max(0, todo[0].start - REACH_FRAMES)
+    near = Nearby(_both_sizes(scene, range(first, frames), scene.stride), frames, REACH_FRAMES, first)
+    far = {i: next(_both_sizes(scene, range(i, i + 1))) for i in scene.distant}
+    for held in near.around([range(window.start, window.stop + 1) for window in todo], pool):
+        both = held | far
+        pictures = {i: picture for i, (_, picture) in both.items() if picture is not None}
+        yield _Held({i: small for i, (small, _) in both.items()}, pictures)
+
+
+def _both_sizes(scene: Scene, frames: range, stride: int = 1) -> Iterator[tuple[Small, np.ndarray | None]]:
+    """Frames small, without effects, and at the stride at full size."""
+    for index, (frame, masks) in zip(frames, scene.shot.read(frames.start, frames.stop), strict=True):
+        small = scene.without_effects(shrink_frame(index, frame, masks, scene.shot.sizes))
+        yield small, frame if index % stride == 0 else None
+
+
+Given = tuple[int, np.ndarray, list[np.ndarray], np.ndarray | None]
+"""A frame's number, the frame, its masks and what of it must stay, at source size."""
+
+
+def _read(scene: Scene, window: range) -> Iterator[Given]:
     shot = scene.shot
     kept = shot.preserve.read(window.start, window.stop) if shot.preserve else iter([None] * len(window))
     pairs = shot.read(window.start, window.stop)
@@ -131,11 +130,9 @@ def _read(scene: Scene, window: range) -> Iterator[tuple[int, np.ndarray, list[n
         yield index, frame, masks, preserve
 
 
-def _target(
-    scene: Scene, index: int, frame: np.ndarray, masks: list[np.ndarray], preserve: np.ndarray | None
-) -> Target:
-    sizes = scene.shot.sizes
-    small = scene.without_effects(shrink_frame(index, frame, masks, sizes))
+def _target(scene: Scene, held: _Held | None, given: Given) -> Target:
+    sizes, (index, frame, masks, preserve) = scene.shot.sizes, given
+    small = held.small[index] if held else scene.without_effects(shrink_frame(index, frame, masks, sizes))
     maps = scene.persistences(scene.second, index)
     lasting = LASTING_TRIPOD if scene.is_still else LASTING_MOVING
     effects = attribute_effects(scene.second[index], maps, small.masks, scene.places(index), lasting)
@@ -149,17 +146,20 @@ def _moving_plates(scene: Scene, held: _Held, targets: Sequence[Target], pool: T
     small, pictures = held.small, held.pictures
 
     def one(target: Target) -> np.ndarray:
-        source = scene.shot.sizes.source
+        source, detect = scene.shot.sizes.source, scene.shot.sizes.detect
         box = box_at_source(target.changed, BOX_MARGIN_PX, source)
-        if box is None:
+        near = box_at_source(target.changed, LOOK_MARGIN_PX, detect)
+        if box is None or near is None:
             return target.frame
         alignment = scene.alignments[target.small.index]
         others = {i: small[i] for i in alignment.relief.frames}
-        views = aligned_views(target.small, others, alignment)
+        views = aligned_views(target.small, others, alignment, near)
         look = settle(views, SECOND_VOTES)
-        places = source_maps(alignment, box, source)
+        weights = [in_place(weight, near, detect) for weight in view_weights(views, look.rgb)]
+        look = Look(*(in_place(v, near, detect) for v in (look.rgb, look.spread, look.unrest, look.trusted, look.seen)))
         full = [(pictures[f], v.tone) for f, v in zip(alignment.relief.frames, views, strict=True)]
-        return _finish(target, look, gather(look, views, full, places, box, source))
+        backdrop = gather(look.rgb, weights, full, source_maps(alignment, box, source), box, source)
+        return _finish(target, look, backdrop)
 
     return list(pool.map(one, targets))
 
@@ -196,7 +196,8 @@ def _tripod_look(scene: Scene, held: _Held, key: int) -> tuple[Look, list[View]]
 
 def _tripod_key(scene: Scene, held: _Held, box: Box, key: int, look: Look, views: list[View]) -> tuple[Look, Backdrop]:
     full = [(held.pictures[i], v.tone) for i, v in zip(scene.others(key), views, strict=True)]
-    return look, gather(look, views, full, [None] * len(full), box, scene.shot.sizes.source)
+    weights = view_weights(views, look.rgb)
+    return look, gather(look.rgb, weights, full, [None] * len(full), box, scene.shot.sizes.source)
 
 
 def _given_plates(scene: Scene, window: range, targets: Sequence[Target], pool: ThreadPoolExecutor) -> list[np.ndarray]:

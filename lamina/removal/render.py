@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float32, UInt8
 from lamina.channels import peak, times
 from lamina.levels import from_levels, to_levels
 from lamina.masks.binary import grow
-from lamina.motion.anchor import Look, View, view_weights
+from lamina.motion.anchor import Look
 from lamina.motion.coordinates import Box, warp_map
 from lamina.motion.exposure import Tone, apply_tone
 from lamina.motion.smooth import push_pull
@@ -61,8 +61,8 @@ def at_source(
 
 
 def gather(
-    look: Look,
-    views: Sequence[View],
+    plain: Float32[np.ndarray, "d w 3"],
+    weights: Sequence[Float32[np.ndarray, "d w"]],
     pictures: Sequence[tuple[np.ndarray, Tone]],
     maps: Sequence[tuple[np.ndarray, np.ndarray] | None],
     box: Box,
@@ -70,12 +70,12 @@ def gather(
 ) -> Backdrop:
     """Average full-size frames under the weights found at detection size.
 
-    `pictures` are the views' frames and exposures, `maps` where the box's pixels lie in them (None: at the same place).
-    Where no view has weight the look itself is enlarged.
+    `pictures` are the frames and their exposures, `maps` where the box's pixels lie in them (None: at the same place).
+    Where no frame has weight the `plain` picture is enlarged.
     """
     total: np.ndarray | None = None
     weight_sum = np.zeros((box[3] - box[1], box[2] - box[0]), np.float32)
-    for weight, (picture, tone), place in zip(view_weights(views, look.rgb), pictures, maps, strict=True):
+    for weight, (picture, tone), place in zip(weights, pictures, maps, strict=True):
         wide = at_source(weight, box, source)
         if place is None:
             part = to_levels(picture[box[1] : box[3], box[0] : box[2]])
@@ -84,7 +84,7 @@ def gather(
         part = times(apply_tone(part, tone), wide)
         total = part if total is None else total + part
         weight_sum += wide
-    plain = at_source(look.rgb, box, source)
+    plain = at_source(plain, box, source)
     if total is None:
         return Backdrop(box, plain)
     known = weight_sum > 1e-7
