@@ -99,7 +99,7 @@ def track(
 def _follow(
     gray: np.ndarray, other: np.ndarray, points: np.ndarray, guess: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 0.01)
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 0.02)
     there, found, _ = cv2.calcOpticalFlowPyrLK(
         gray, other, points, guess, winSize=(11, 11), maxLevel=3, criteria=stop, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
     )

@@ -118,8 +118,10 @@ def resect(
         depth = np.ones(len(scene)) if camera is None else np.maximum(np.abs(scene @ camera[2]), 1e-3)
         # The normal matrix of rows (s, 0, -x s) and (0, s, -y s), whose blocks are weighted sums of s times s.
         one, by_x, by_y, by_both = ((factors * (weight / depth) ** 2) @ squares).reshape(4, 4, 4)
-        none = np.zeros((4, 4))
-        normal = np.block([[one, none, by_x], [none, one, by_y], [by_x, by_y, by_both]])
+        normal = np.zeros((12, 12))
+        normal[:4, :4], normal[4:8, 4:8], normal[8:, 8:] = one, one, by_both
+        normal[:4, 8:] = normal[8:, :4] = by_x
+        normal[4:8, 8:] = normal[8:, 4:8] = by_y
         ridge = (
             1e-10 * np.trace(normal) * np.eye(len(free))
         )  # a flat scene leaves the fourth column open: keep it near 0

@@ -121,11 +121,13 @@ def _disagreement(
     for other, homography in zip(others, homographies, strict=True):
         flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
         _add(cv2.warpPerspective(other, homography, (width, height), flags=flags), total, squares, count)
-    spread = squares - total * total / cv2.merge([np.maximum(count, 1)] * 4)
-    spread = cv2.transform(spread, np.array([[1, 1, 1, 0]], np.float32))
+    colors = np.array([[1, 1, 1, 0]], np.float32)
+    spread = cv2.transform(squares, colors) - cv2.transform(total * total, colors) / np.maximum(count, 1)
     votes = cv2.boxFilter(np.maximum(count - 1, 0), -1, (5, 5))
-    spread = cv2.boxFilter((np.maximum(spread, 0) + 3 * NOISE) * (count > 1), -1, (5, 5))
-    return np.where(votes > 0.3, np.sqrt(spread / np.maximum(votes, 0.3)), np.float32(UNSEEN_COST))
+    spread = cv2.boxFilter((np.maximum(spread, 0) + np.float32(3 * NOISE)) * (count > 1), -1, (5, 5))
+    cost = cv2.sqrt(spread / np.maximum(votes, 0.3))
+    cost[votes <= 0.3] = UNSEEN_COST
+    return cost
 
 
 def _some(frames: int) -> list[int]:
