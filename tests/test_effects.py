@@ -132,6 +132,19 @@ def test_unknown_frames_have_no_say():
     assert persistence(half, places, HERE)[shadow].mean() > 0.75 * persistence(full, places, HERE)[shadow].mean()
 
 
+def test_what_few_frames_see_at_the_border_may_count_less():
+    """The change lies beyond the border in all frames before: as if alone, or as if nothing had been there."""
+    masks = {t: object_at(t, 3, 20) for t in FRAMES}
+    places = {t: place_of(m) for t, m in masks.items()}
+    ahead = np.zeros(SHAPE, bool)
+    ahead[:, -12:] = True
+    evidence = {t: seen([m], ahead if t >= HERE else np.zeros(SHAPE, bool)) for t, m in masks.items()}
+    alone, doubted = (persistence(evidence, places, HERE, outside)[:, -4:].mean() for outside in (UNKNOWN, 0))
+    assert doubted < 0.7 * alone
+    inside = np.s_[20:60, 80:100]
+    np.testing.assert_array_equal(*(persistence(evidence, places, HERE, o)[inside] for o in (UNKNOWN, 0)))
+
+
 def test_glare_in_one_frame_does_not_speak_for_the_others():
     masks = {t: object_at(t) for t in FRAMES}
     places = {t: place_of(m) for t, m in masks.items()}

@@ -73,10 +73,13 @@ def place_of(mask: UInt8[np.ndarray, "h w"]) -> Place:
     return Place(moments["m10"] / moments["m00"], moments["m01"] / moments["m00"], area, bool((border > 127).any()))
 
 
-def persistence(evidence: EvidenceFrames, places: Mapping[int, Place], target: int) -> Float32[np.ndarray, "h w"]:
+def persistence(
+    evidence: EvidenceFrames, places: Mapping[int, Place], target: int, outside: int = UNKNOWN
+) -> Float32[np.ndarray, "h w"]:
     """Mean evidence (in thresholds, capped) at the same place relative to the object in the frames around `target`.
 
-    Zero where the object is absent. Frames that do not know a place have no say there.
+    Zero where the object is absent. Frames that do not know a place have no say there. `outside` is the evidence taken
+    for granted beyond the picture's border: where a few frames alone should not decide, none (0).
     """
     here = places[target]
     height, width = evidence[target].shape
@@ -90,7 +93,7 @@ def persistence(evidence: EvidenceFrames, places: Mapping[int, Place], target: i
             continue
         scale = 1.0 if here.cut or there.cut else float(np.clip((there.area_px / here.area_px) ** 0.5, 0.6, 1.6))
         move = np.array([[scale, 0, there.x - scale * here.x], [0, scale, there.y - scale * here.y]])
-        moved = cv2.warpAffine(evidence[frame], move, (width, height), flags=flags, borderValue=UNKNOWN)
+        moved = cv2.warpAffine(evidence[frame], move, (width, height), flags=flags, borderValue=outside)
         cv2.accumulate(cv2.LUT(moved, _CAPPED), total)
         cv2.accumulate(cv2.LUT(moved, _KNOWN), count)
     return total / (count * EVIDENCE_ONE)

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from lamina.removal.effects import Place, clear_places, mark_suspects, persistence
+from lamina.removal.evidence import UNKNOWN
 from lamina.removal.frames import REACH_FRAMES, Nearby, Small, neighbours
 from lamina.removal.records import Alignments, FrameArrays
 from lamina.removal.shot import Shot
@@ -68,7 +69,9 @@ class Scene:
         return [one[frame] for one in self.found.places]
 
     def persistences(self, evidence: FrameArrays, frame: int) -> list[np.ndarray]:
-        return [persistence(evidence, one, frame) for one in self.found.places]
+        # A moving camera's misalignment comes and goes at the picture's border, where only the last few frames see it.
+        outside = UNKNOWN if self.is_tripod else 0
+        return [persistence(evidence, one, frame, outside) for one in self.found.places]
 
     def without_suspects(self, small: Small) -> Small:
         """A frame with all marked that may be an effect by the first look, for the second one.
