@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lamina.layers.solve import total
+from lamina.channels import total
 
 FLOOR = np.float32(0.3 / 255)  # rounding to 8 bit alone makes noise of this size
 CEILING = np.float32(4 / 255)  # above it, it is not noise but texture that we would erase

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lamina.layers.solve import peak
+from lamina.channels import peak
 from lamina.levels import to_levels
 
 LEAST, MOST = np.float32(1.5 / 255), np.float32(12 / 255)

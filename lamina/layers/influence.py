@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lamina.channels import peak, total
 from lamina.layers.overlap import grow
-from lamina.layers.solve import peak, total
 
 SIDE_PX = 5
 NOISE_SIDE_PX = 25

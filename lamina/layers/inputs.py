@@ -13,6 +13,7 @@ from lamina.media.mask_source import MaskSource, check_mask, open_labels, open_m
 from lamina.media.preview import PreviewSource
 from lamina.media.sequence import SequenceSource
 from lamina.media.source import open_source
+from lamina.media.still import held
 from lamina.removal.shot import Shot
 
 
@@ -147,7 +148,7 @@ def _open_plate(path: Path | None, clip: FrameSource, preview: bool) -> FrameSou
             wanted=f"one still, or {wanted.frames} frames as the clip has",
             do="Trim the plate, or give one still.",
         )
-    return plate
+    return held(plate, wanted)
 
 
 def number_padding(clip: FrameSource) -> int:

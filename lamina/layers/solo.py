@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lamina.channels import peak
 from lamina.layers.complete import Hidden
 from lamina.layers.follow import box_of
 from lamina.layers.overlap import DARKEST, MARGIN_PX, Box, Overlaps, guess_change, log_change, share_change
-from lamina.layers.solve import peak
 from lamina.levels import to_levels
 
 PLAIN = np.float32(16 / 255)

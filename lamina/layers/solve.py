@@ -7,9 +7,9 @@ an alpha no smaller than that, and here the colour follows from it exactly. Arra
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
+from lamina.channels import peak
 from lamina.levels import WHITE, to_levels
 
 TINY = np.float32(1e-6)
@@ -33,16 +33,6 @@ class SolveConfig:
     """Whether each layer is also taken apart into object, shadow and light."""
     bleed_px: int = 12
     """How far beyond its edge a layer's colour is continued, so that scaling and filtering find no dark rim."""
-
-
-def peak(values: np.ndarray) -> np.ndarray:
-    """The largest of three channels, `h w`; NumPy's own reduction over a short last axis is ten times slower."""
-    return cv2.max(cv2.max(*cv2.split(values)[:2]), cv2.extractChannel(values, 2))
-
-
-def total(values: np.ndarray) -> np.ndarray:
-    """The sum of three channels, `h w`."""
-    return cv2.transform(values, np.ones((1, 3), np.float32))
 
 
 def room(picture: np.ndarray, below: np.ndarray) -> np.ndarray:

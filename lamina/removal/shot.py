@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ class Shot:
     preserve: MaskSource | None
     """Regions that no removal may touch outside the objects' masks."""
     plate: FrameSource | None
-    """A clean plate from the user, as long as the clip or one frame."""
+    """A clean plate from the user, as long as the clip."""
     work: Path
     workers: int
     """Threads. The result does not depend on it."""
@@ -41,10 +40,8 @@ class Shot:
             yield frame, list(covered)
 
     def clean(self, start: int, stop: int) -> Iterator[np.ndarray]:
-        """The user's clean plate for the same frames: one for each, or the only one again and again."""
+        """The user's clean plate for the same frames."""
         assert self.plate is not None
-        if self.plate.info.frames == 1:
-            return repeat(next(self.plate.read()), stop - start)
         return self.plate.read(start, stop)
 
     def small(self, start: int, stop: int) -> Iterator[Small]:
