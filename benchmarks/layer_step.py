@@ -40,12 +40,14 @@ class LayerStepConfig:
     """The script that scores a stack against a scene."""
     only: tuple[str, ...] = ()
     """Names of scenes; all when none is given."""
+    fit: tuple[str, ...] = ("none",)
+    """What the layers are fitted by; `none` is the closed form alone."""
     keep: Path | None = None
     """Where the stacks are kept, one folder per scene; what is there already is scored without a new run."""
     out: Path = RESULTS
 
 
-def layers_of(scene: Scene, out: Path) -> Run:
+def layers_of(scene: Scene, out: Path, fit: str = "none") -> Run:
     """Run `lamina layers` on a rendered scene with its true plate and solos."""
     solos = sorted(scene.folder.glob("solo_[0-9][0-9]*"))
     flags = [part for name, path in scene.masks.items() for part in ("--mask", f"{name}={path}")]
@@ -53,14 +55,14 @@ def layers_of(scene: Scene, out: Path) -> Run:
         named = dict(zip(scene.masks, solos, strict=True))
         flags += [part for name, path in named.items() for part in ("--solo", f"{name}={path}")]
     plate = scene.folder / "background.mp4"
-    return watch(["layers", str(scene.input), "--plate", str(plate), *flags, "--out", str(out), "--json"])
+    return watch(["layers", str(scene.input), "--plate", str(plate), *flags, "--fit", fit, "--out", str(out), "--json"])
 
 
-def examine(scene: Scene, config: LayerStepConfig) -> dict[str, Any]:
+def examine(scene: Scene, fit: str, config: LayerStepConfig) -> dict[str, Any]:
     """One scene's entry for the results."""
-    entry: dict[str, Any] = circumstances() | {"scene": scene.name, "objects": len(scene.masks)}
-    with stack_folder(scene, config.keep) as stack:
-        run = layers_of(scene, stack)
+    entry: dict[str, Any] = circumstances() | {"scene": scene.name, "fit": fit, "objects": len(scene.masks)}
+    with stack_folder(scene, config.keep and config.keep / fit) as stack:
+        run = layers_of(scene, stack, fit)
         if run.failed:
             return entry | {"error": run.failed}
         frames = len(json.loads((stack / "stack.json").read_text())["time"]["pts"])
@@ -70,20 +72,21 @@ def examine(scene: Scene, config: LayerStepConfig) -> dict[str, Any]:
 
 def table(entries: Sequence[Mapping[str, Any]]) -> str:
     """Markdown: one line per scene, figures with their bars."""
-    lines = [["scene", *BARS, "frames", "s/frame"], ["---"] * (len(BARS) + 3)]
+    lines = [["scene", "fit", *BARS, "frames", "s/frame"], ["---"] * (len(BARS) + 4)]
     for entry in entries:
         scores = entry.get("scores", {})
         cells = [judged(scores.get(name), DIGITS.get(name, 1), bar) for name, bar in BARS.items()]
         told = [str(entry.get("frames", "-")), judged(entry.get("seconds_per_frame"), 2, None)]
-        lines.append([entry["scene"], *(cells if "error" not in entry else [entry["error"]] * len(BARS)), *told])
+        shown = cells if "error" not in entry else [entry["error"]] * len(BARS)
+        lines.append([entry["scene"], entry["fit"], *shown, *told])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _keep(file: Path, entry: Mapping[str, Any]) -> None:
-    """Put an entry into the file in place of the one of the same scene."""
+    """Put an entry into the file in place of the one of the same scene and fit."""
     before = json.loads(file.read_text())["scenes"] if file.exists() else []
-    scenes = {old["scene"]: old for old in before} | {entry["scene"]: entry}
-    file.write_text(json.dumps({"scenes": [scenes[name] for name in sorted(scenes)]}, indent=1) + "\n")
+    runs = {(run["scene"], run["fit"]): run for run in [*before, entry]}
+    file.write_text(json.dumps({"scenes": [runs[key] for key in sorted(runs)]}, indent=1) + "\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -92,8 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     entries = []
     for scene in scenes:
         if not config.only or scene.name in config.only:
-            entries.append(examine(scene, config))
-            _keep(config.out, entries[-1])
+            for fit in config.fit:
+                entries.append(examine(scene, fit, config))
+                _keep(config.out, entries[-1])
     print(table(entries))
 
 
