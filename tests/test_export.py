@@ -198,14 +198,22 @@ def test_exr_holds_all_layers_premultiplied_in_linear_light(tmp_path, dtype):
     assert header["compression"] == OpenEXR.ZIP_COMPRESSION
     assert header["laminaColor"].startswith("premultiplied, linear Rec.709 primaries")
     assert set(channels) == {f"{layer}{name}" for layer in ("", "dog.", "car_2.") for name in "RGBA"}
+    plate = pixels["plate"][2].astype(np.float32) / WHITE[dtype]
+    shown, light = plate, srgb_to_linear(plate)
     for prefix, name in (("", "plate"), ("dog.", "dog"), ("car_2.", "car_2")):
+        found = np.stack([channels[prefix + letter].pixels for letter in "RGB"], -1).astype(np.float32)
+        alpha = channels[prefix + "A"].pixels.astype(np.float32)[..., None]
+        assert channels[prefix + "R"].pixels.dtype == np.float16
+        if name == "plate":
+            np.testing.assert_allclose(found, light, rtol=2**-10, atol=2**-14)
+            assert (alpha == 1).all()
+            continue
         straight = pixels[name][2].astype(np.float32) / WHITE[dtype]
-        alpha = straight[..., 3] if name != "plate" else np.ones_like(straight[..., 0])
-        for index, letter in enumerate("RGB"):
-            assert channels[prefix + letter].pixels.dtype == np.float16
-            wanted = srgb_to_linear(straight[..., index]) * alpha
-            np.testing.assert_allclose(channels[prefix + letter].pixels, wanted, rtol=2**-10, atol=2**-14)
-        np.testing.assert_allclose(channels[prefix + "A"].pixels, alpha, rtol=2**-11, atol=2**-14)
+        assert (alpha[straight[..., 3:] == 0] == 0).all() and (found[straight[..., 3] == 0] == 0).all()
+        assert (alpha >= straight[..., 3:] - 2**-11).all(), "alpha grows where mixing light needs more of it"
+        shown = straight[..., :3] * straight[..., 3:] + shown * (1 - straight[..., 3:])
+        light = found + light * (1 - alpha)
+        np.testing.assert_allclose(light, srgb_to_linear(shown), rtol=2**-8, atol=2**-10)
 
 
 def test_exr_per_layer_has_one_file_for_each(tmp_path):

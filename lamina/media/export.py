@@ -1,7 +1,7 @@
 """A finished stack as files for editing and compositing programs."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 
 from lamina.errors import InputError, OutputError
-from lamina.media.exr_write import linear_parts, premultiplied_linear, write_exr
+from lamina.levels import to_levels
+from lamina.media.exr_write import linear_layer, linear_parts, premultiplied_linear, write_exr
 from lamina.media.image_write import write_png
 from lamina.media.landing import whole_file, whole_folder
 from lamina.media.movie import PRORES_4444, VP9, MovieKind, Times, sound_between, write_movie, write_pictures
@@ -22,6 +23,8 @@ from lamina.report import Report, no_report
 
 __all__ = ["FORMATS", "ExportConfig", "export", "write_movie"]
 
+Stored = Mapping[str, tuple[np.ndarray, ...]]
+"""Per layer its stored pictures in one frame: the layer, or the parts of it."""
 SUFFIXES = {"object": "", "shadow": "_shadow", "light": "_light"}
 """What is added to a layer's name to name its parts."""
 
@@ -188,17 +191,24 @@ def _linear_frames(job: _Job) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray
     plates = _counted(stack.read_plate(), stack, "export", job.report)
     for t, (plate, *stored) in enumerate(zip(plates, *streams, strict=True)):
         here = dict(zip(names, stored, strict=True))
-        layers: dict[str, np.ndarray] = {}
-        for name in stack.manifest.order_at(t):
-            layers |= _linear_layer(name, plate, here[name])
+        order = stack.manifest.order_at(t)
+        layers = _linear_parts(plate, order, here) if job.split else _linear_layers(plate, order, here)
         yield premultiplied_linear(plate), layers
 
 
-def _linear_layer(name: str, plate: np.ndarray, stored: tuple[np.ndarray, ...]) -> Mapping[str, np.ndarray]:
-    if len(stored) == 1:
-        return {name: premultiplied_linear(stored[0])}
-    parts = linear_parts(plate, dict(zip(PARTS, stored, strict=True)))
-    return {name + SUFFIXES[part]: pixels for part, pixels in parts.items()}
+def _linear_parts(plate: np.ndarray, order: Sequence[str], stored: Stored) -> dict[str, np.ndarray]:
+    parts = {name: linear_parts(plate, dict(zip(PARTS, stored[name], strict=True))) for name in order}
+    return {name + SUFFIXES[part]: pixels for name in order for part, pixels in parts[name].items()}
+
+
+def _linear_layers(plate: np.ndarray, order: Sequence[str], stored: Stored) -> dict[str, np.ndarray]:
+    """Whole layers, each such that it is right over those behind it."""
+    below, layers = to_levels(plate), {}
+    for name in order:
+        rgba = to_levels(stored[name][0])
+        layers[name] = linear_layer(below, rgba)
+        below = rgba[..., :3] * rgba[..., 3:] + below * (1 - rgba[..., 3:])
+    return layers
 
 
 def _counted(frames: Iterator[np.ndarray], stack: StackReader, stage: str, report: Report) -> Iterator[np.ndarray]:

@@ -35,7 +35,7 @@ def write_exr(
     """Write one frame: `main` as plain R G B and A, and every layer, back to front, as NAME.R NAME.G NAME.B and NAME.A.
 
     main, layers: `h w 4` (colour multiplied by alpha) or `h w 3` (no alpha is written), float32, linear light, as
-    `premultiplied_linear` and `linear_parts` make them. Values beyond half float's 65504 are cut to it.
+    `premultiplied_linear`, `linear_layer` and `linear_parts` make them. Values beyond half float's 65504 are cut to it.
     color: only its primaries are written; the curve has gone.
 
     Raises OutputError when the place is not writable or full.
@@ -86,11 +86,20 @@ def linear_parts(plate: np.ndarray, parts: Mapping[str, np.ndarray]) -> dict[str
     ground, shadow, light, rgba = (to_levels(p) for p in (plate, parts["shadow"], parts["light"], parts["object"]))
     bright, dark, shaded = (srgb_to_linear(p) for p in (ground, ground * shadow, ground * shadow + light))
     factor = np.where(bright > _BLACK, dark / np.maximum(bright, _BLACK), srgb_to_linear(shadow))
-    alpha = rgba[..., 3:]
-    picture = srgb_to_linear(rgba[..., :3] * alpha + (ground * shadow + light) * (1 - alpha))
-    alpha = np.maximum(alpha, _least_alpha(picture, shaded))
-    layer = np.concatenate([picture - (1 - alpha) * shaded, alpha], axis=2)
-    return {"shadow": factor, "light": shaded - dark, "object": layer}
+    return {"shadow": factor, "light": shaded - dark, "object": linear_layer(ground * shadow + light, rgba)}
+
+
+def linear_layer(below: np.ndarray, rgba: np.ndarray) -> np.ndarray:
+    """A layer for linear light, `h w 4` premultiplied, float32: over linear(below) it gives linear(over(rgba, below)).
+
+    below: `h w 3`, rgba: `h w 4` straight, both float32 display values. Mixing light by a display value's alpha is
+    another mixture, so soft shadows would come out too light: alpha grows where the picture is darker or brighter than
+    what it can explain.
+    """
+    alpha, ground = rgba[..., 3:], srgb_to_linear(below)
+    picture = srgb_to_linear(rgba[..., :3] * alpha + below * (1 - alpha))
+    alpha = np.where(alpha > 0, np.maximum(alpha, _least_alpha(picture, ground)), 0)
+    return np.concatenate([picture - (1 - alpha) * ground, alpha], axis=2) * (alpha > 0)
 
 
 def _least_alpha(picture: np.ndarray, below: np.ndarray) -> np.ndarray:
