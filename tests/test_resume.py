@@ -172,7 +172,7 @@ def test_another_clip_or_mask_of_the_same_name_is_another_run(tmp_path: Path):
 
 def test_somebody_else_s_files_are_left_alone(configs, tmp_path: Path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(OutputError, match=r"files that are not of a run: thesis\.txt"):
+    with pytest.raises(OutputError, match=r"holds other files: got thesis\.txt, wanted an empty or a new folder"):
         lamina.decompose(replace(configs["tripod"], out=tmp_path))
     assert contents(tmp_path) == {"thesis.txt": b"mine"}
 

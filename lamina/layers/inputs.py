@@ -103,7 +103,22 @@ def _mask_sources(given: Marked, clip: FrameSource) -> list[MaskSource]:
             wanted="another name",
             do="Rename the object, exports would overwrite one with the other.",
         )
+    _check_once(pairs)
     return [open_mask(name, path, clip.info) for name, path in pairs]
+
+
+def _check_once(pairs: Sequence[tuple[str, str]]) -> None:
+    """One mask for two objects would split every pixel of it between them."""
+    owner: dict[Path, str] = {}
+    for name, path in pairs:
+        first = owner.setdefault(Path(path).resolve(), name)
+        if first != name:
+            raise InputError(
+                f"--mask {name}={path}",
+                got=f"the mask of {first}",
+                wanted="a mask of its own",
+                do="Give every object its own mask.",
+            )
 
 
 def name_and_path(flag: str, entry: str) -> tuple[str, str]:

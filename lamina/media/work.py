@@ -11,6 +11,9 @@ from lamina.errors import InputError, LaminaError, MediaError, OutputError
 from lamina.media.landing import whole_file
 from lamina.media.stack import read_manifest, to_json
 
+FINGERPRINTS = ("source.hash", "config.fingerprints")
+"""Keys whose values tell a person nothing."""
+
 Claim = Literal["new", "resume", "complete"]
 
 
@@ -39,7 +42,12 @@ def claim(out: Path, run: Mapping[str, Any]) -> Claim:
         return "resume"
     foreign = sorted(entry.name for entry in out.iterdir() if not entry.name.startswith(".")) if out.exists() else []
     if foreign:
-        raise _occupied(out, f"files that are not of a run: {', '.join(foreign[:3])}", "an empty or a new folder")
+        raise OutputError(
+            f"output folder {out} holds other files",
+            got=", ".join(foreign[:3]),
+            wanted="an empty or a new folder",
+            do="Choose another output folder.",
+        )
     with whole_file(record) as part:
         part.write_text(to_json(run), encoding="utf-8")
     return "new"
@@ -96,6 +104,8 @@ def _differences(got: Any, wanted: Any, at: str) -> Iterator[tuple[str, str, str
     if isinstance(got, Mapping) and isinstance(wanted, Mapping):
         for key in sorted(set(got) | set(wanted)):
             yield from _differences(got.get(key), wanted.get(key), f"{at}.{key}" if at else key)
+    elif got != wanted and at in FINGERPRINTS:
+        yield at, "of other contents", "of the contents that were given"
     elif got != wanted:
         yield at, json.dumps(got), json.dumps(wanted)
 
