@@ -1,7 +1,6 @@
 """Small copies, and which frames look at which."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -58,20 +57,18 @@ def test_nearby_may_begin_in_the_middle():
 def test_nearby_holds_each_window_in_turn():
     windows = [range(s, min(s + 8, 50)) for s in range(16, 50, 8)]
     window = Nearby(range(11, 50), 50, 5, first=11)
-    with ThreadPoolExecutor(2) as pool:
-        found = list(window.around(windows, pool))
-        assert not list(Nearby(range(50), 50, 5).around([], pool))
+    found = list(window.around(windows))
+    assert not list(Nearby(range(50), 50, 5).around([]))
     assert [list(held) for held in found] == [list(range(w.start - 5, min(50, w.stop + 5))) for w in windows]
 
 
 def test_nearby_says_what_went_wrong_ahead():
     """A file that breaks off is heard of where its frames are asked for, not in the window before."""
     window = Nearby(iter(range(20)), 50, 5)  # 30 are missing
-    with ThreadPoolExecutor(2) as pool:
-        found = window.around([range(0, 8), range(8, 16), range(16, 24)], pool)
-        assert len(next(found)) == 13
-        with pytest.raises(RuntimeError, match="StopIteration"):
-            next(found)
+    found = window.around([range(0, 8), range(8, 16), range(16, 24)])
+    assert len(next(found)) == 13
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        next(found)
 
 
 # --------------------------------------------------------------------------------------------------------- neighbours

@@ -1,7 +1,7 @@
 """The frames the engine looks at: small copies of every frame near the one being worked on, and which to look at."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -108,18 +108,22 @@ class Nearby(Generic[T]):
         """The items at hand, by index."""
         return dict(self._held)
 
-    def around(self, windows: Sequence[range], pool: Executor) -> Iterator[dict[int, T]]:
-        """The items at hand for each window, in order; those for the next one are read while a window is worked on."""
+    def around(self, windows: Sequence[range]) -> Iterator[dict[int, T]]:
+        """The items at hand for each window, in order; those for the next one are read while a window is worked on.
+
+        One thread of its own reads them all: what is held long, between what others hold shortly, would waste memory.
+        """
 
         def held(window: range) -> dict[int, T]:
             self.advance(window.start, window.stop)
             return self.held
 
-        coming = [pool.submit(held, window) for window in windows[:1]]
-        for place in range(len(windows)):
-            ready = coming.pop().result()
-            coming += [pool.submit(held, window) for window in windows[place + 1 : place + 2]]
-            yield ready
+        with ThreadPoolExecutor(1) as reader:
+            coming = [reader.submit(held, window) for window in windows[:1]]
+            for place in range(len(windows)):
+                ready = coming.pop().result()
+                coming += [reader.submit(held, window) for window in windows[place + 1 : place + 2]]
+                yield ready
 
     def advance(self, start: int, stop: int) -> None:
         while self._next < min(self._frames, stop + self._reach):

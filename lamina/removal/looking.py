@@ -50,7 +50,7 @@ def _look(
     far = scene.far_away(prepare)
     nearby = scene.nearby(todo[0].start, prepare)
     with ThreadPoolExecutor(scene.shot.workers) as pool:
-        for window, near in zip(todo, nearby.around(todo, pool), strict=True):
+        for window, near in zip(todo, nearby.around(todo), strict=True):
             held = far | near
             targets = [held[t] for t in window]
             looks = looker(held, targets, pool)

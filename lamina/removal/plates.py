@@ -79,7 +79,7 @@ def make_plates(scene: Scene, todo: Sequence[range]) -> Iterator[PlateWindow]:
         return
     make = _tripod_plates if scene.is_tripod else _moving_plates
     with ThreadPoolExecutor(scene.shot.workers) as pool:
-        for window, held in zip(todo, _held(scene, todo, pool), strict=True):
+        for window, held in zip(todo, _held(scene, todo), strict=True):
             targets = list(pool.map(partial(_target, scene, held), _read(scene, window)))
             plates = make(scene, held, targets, pool) if held else _given_plates(scene, window, targets, pool)
             effects = np.stack([t.effects for t in targets]).astype(np.uint8) * 255
@@ -94,7 +94,7 @@ class _Held:
     pictures: Mapping[int, np.ndarray]
 
 
-def _held(scene: Scene, todo: Sequence[range], pool: ThreadPoolExecutor) -> Iterator[_Held | None]:
+def _held(scene: Scene, todo: Sequence[range]) -> Iterator[_Held | None]:
     """For each window all that its frames look at, and the frame after, of which a tripod's last background is.
 
     None when the user's clean plate is all that is looked at.
@@ -105,7 +105,7 @@ def _held(scene: Scene, todo: Sequence[range], pool: ThreadPoolExecutor) -> Iter
     frames, first = scene.shot.frames, max(0, todo[0].start - REACH_FRAMES)
     near = Nearby(_both_sizes(scene, range(first, frames), scene.stride), frames, REACH_FRAMES, first)
     far = {i: next(_both_sizes(scene, range(i, i + 1))) for i in scene.distant}
-    for held in near.around([range(window.start, window.stop + 1) for window in todo], pool):
+    for held in near.around([range(window.start, window.stop + 1) for window in todo]):
         both = held | far
         pictures = {i: picture for i, (_, picture) in both.items() if picture is not None}
         yield _Held({i: small for i, (small, _) in both.items()}, pictures)
