@@ -79,7 +79,8 @@ def persistence(
     """Mean evidence (in thresholds, capped) at the same place relative to the object in the frames around `target`.
 
     Zero where the object is absent. Frames that do not know a place have no say there. `outside` is the evidence taken
-    for granted beyond the picture's border: where a few frames alone should not decide, none (0).
+    for granted beyond the picture's border: none (0) where a few frames alone should not decide. An object that is cut
+    by the border itself leaves its effects out there, so that nothing is taken for granted then.
     """
     here = places[target]
     height, width = evidence[target].shape
@@ -91,9 +92,11 @@ def persistence(
         there = places.get(frame)
         if there is None or there.area_px == 0:
             continue
-        scale = 1.0 if here.cut or there.cut else float(np.clip((there.area_px / here.area_px) ** 0.5, 0.6, 1.6))
+        cut = here.cut or there.cut
+        scale = 1.0 if cut else float(np.clip((there.area_px / here.area_px) ** 0.5, 0.6, 1.6))
         move = np.array([[scale, 0, there.x - scale * here.x], [0, scale, there.y - scale * here.y]])
-        moved = cv2.warpAffine(evidence[frame], move, (width, height), flags=flags, borderValue=outside)
+        border = UNKNOWN if cut else outside
+        moved = cv2.warpAffine(evidence[frame], move, (width, height), flags=flags, borderValue=border)
         cv2.accumulate(cv2.LUT(moved, _CAPPED), total)
         cv2.accumulate(cv2.LUT(moved, _KNOWN), count)
     return total / (count * EVIDENCE_ONE)
