@@ -1,5 +1,6 @@
 """How an object moves from frame to frame: a shift, turn and scale tracked on what is seen of it."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -30,41 +31,48 @@ class Motion:
         return total if source < target else np.linalg.inv(total)
 
 
-def follow(frames: list[np.ndarray], seen: list[np.ndarray], whole: list[bool]) -> Motion | None:
-    """Track an object, `seen` (bool `h w` per frame) being where it shows; None where that is nowhere possible.
+@dataclass(frozen=True)
+class Sight:
+    """An object in one frame: the picture, where it shows (bool `h w`), and whether that is all of it."""
 
-    whole: whether a frame shows all of it, so that its outline moves as it does. Where a step cannot be tracked, as
-    behind something, the object goes on as in the nearest frames that can.
+    image: np.ndarray
+    seen: np.ndarray
+    whole: bool
+
+
+def chain(steps: Sequence[np.ndarray | None], sight: Callable[[int], Sight], whole: Sequence[bool]) -> Motion | None:
+    """A motion of single steps, as `step_between` gives them; None when there is none at all.
+
+    whole: whether a frame shows all of the object. Where a step could not be tracked, as behind something, the object
+    goes on as in the nearest frames that can.
     """
-    pairs = zip(frames[:-1], frames[1:], seen[:-1], seen[1:], whole[:-1], whole[1:], strict=True)
-    found = [_step((a, b), (in_a, in_b), whole_a and whole_b) for a, b, in_a, in_b, whole_a, whole_b in pairs]
-    known = {t: step for t, step in enumerate(found) if step is not None}
+    known = {t: step for t, step in enumerate(steps) if step is not None}
     if not known:
         return None
-    motion = Motion([known[min(known, key=lambda u: (abs(u - t), u))] for t in range(len(found))])
+    motion = Motion([known[min(known, key=lambda u: (abs(u - t), u))] for t in range(len(steps))])
     for first, last in _gaps(whole):
-        _bridge(motion, (first, last), (frames[first], frames[last]), (seen[first], seen[last]))
+        _bridge(motion, (first, last), sight(first), sight(last))
     return motion
 
 
-def _gaps(whole: list[bool]) -> list[tuple[int, int]]:
+def _gaps(whole: Sequence[bool]) -> list[tuple[int, int]]:
     """The frames right before and right after each time that an object is not whole."""
     sure = [t for t, is_whole in enumerate(whole) if is_whole]
     return [(a, b) for a, b in pairwise(sure) if b > a + 1]
 
 
-def _bridge(motion: Motion, ends: tuple[int, int], images: tuple, seen: tuple) -> None:
+def _bridge(motion: Motion, ends: tuple[int, int], before: Sight, after: Sight) -> None:
     """Where what was tracked of a half hidden object does not lead to where it comes out, take the straight way there.
 
     What is tracked beside an edge in front often is that edge.
     """
-    pair = _Pair.of(images, seen)
+    pair = _Pair.of(before, after)
     direct = None if pair is None else pair.best(whole=True)
     if pair is None or direct is None:
         return
     if pair.misfit(motion.between(*ends)) > ASTRAY * pair.misfit(direct):
         count = ends[1] - ends[0]
-        start = _center(seen[0])
+        start = _center(before.seen)
         motion.steps[slice(*ends)] = [_part(direct, start, k, count) for k in range(count)]
 
 
@@ -111,13 +119,13 @@ class _Pair:
     """From the frames' pixels to the crop's."""
 
     @classmethod
-    def of(cls, images: tuple, seen: tuple) -> "_Pair | None":
-        box = box_of(seen[0] | seen[1], MARGIN_PX)
-        if box is None or not (seen[0].any() and seen[1].any()):
+    def of(cls, before: Sight, after: Sight) -> "_Pair | None":
+        box = box_of(before.seen | after.seen, MARGIN_PX)
+        if box is None or not (before.seen.any() and after.seen.any()):
             return None
         scale = min(1.0, TRACK_SIDE_PX / max(s.stop - s.start for s in box))
-        grays = tuple(_scaled(gray_of(v[box]), scale) for v in images)
-        inside = tuple(_scaled(v[box].astype(np.uint8), scale) for v in seen)
+        grays = tuple(_scaled(gray_of(v.image[box]), scale) for v in (before, after))
+        inside = tuple(_scaled(v.seen[box].astype(np.uint8), scale) for v in (before, after))
         return cls(grays, inside, np.diag([scale, scale, 1]) @ _shift(np.array([-box[1].start, -box[0].start])))
 
     def best(self, whole: bool) -> np.ndarray | None:
@@ -134,10 +142,10 @@ class _Pair:
         return _misfit(self.into @ motion @ np.linalg.inv(self.into), self.grays, self.inside)
 
 
-def _step(images: tuple, seen: tuple, whole: bool) -> np.ndarray | None:
-    """An object's motion between two frames; None when nothing is known."""
-    pair = _Pair.of(images, seen)
-    return None if pair is None else pair.best(whole)
+def step_between(before: Sight, after: Sight) -> np.ndarray | None:
+    """An object's motion from one frame to another, 3x3 in the picture's pixels; None when nothing can be told."""
+    pair = _Pair.of(before, after)
+    return None if pair is None else pair.best(before.whole and after.whole)
 
 
 def _tracked(grays: tuple, inside: tuple) -> list[np.ndarray]:

@@ -3,7 +3,7 @@
 Changes are kept as log(frame / plate): effects over each other multiply, so their logarithms add up.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from lamina.layers.bleed import bleed
-from lamina.layers.follow import Motion, box_of, follow, shifted
+from lamina.layers.follow import Motion, Sight, box_of, chain, shifted, step_between
 from lamina.levels import to_levels
 
 MARGIN_PX = 24
@@ -19,6 +19,9 @@ DARKEST = np.float32(2 / 255)
 FRAMES_USED = 8
 NEWS_LEAST = 0.01  # share of the open pixels that a frame must show to be worth reading
 CACHED_FRAMES = 24
+CACHED_SIGHTS = 4
+
+Run = Callable[..., Iterable]
 
 Box = tuple[slice, slice]
 
@@ -33,6 +36,8 @@ class LayerInputs:
     order: all objects' names back to front, one entry per frame. halo: how many frames at the start and at the end are
     only context.
     solos: per object `h w 3` of the clip with it alone, where they are known; else they are told from the frames.
+    start: the first frame's number. tracked: per object and number the motion to the next frame; what is found here is
+    added, so that windows that share frames may share it.
     """
 
     frames: list[np.ndarray]
@@ -42,6 +47,8 @@ class LayerInputs:
     order: Sequence[tuple[str, ...]]
     halo: tuple[int, int]
     solos: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    start: int = 0
+    tracked: dict[tuple[str, int], np.ndarray | None] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -104,19 +111,37 @@ def grow(mask: np.ndarray, radius_px: int) -> np.ndarray:
     return cv2.dilate((mask > 127).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0
 
 
-def find_overlaps(inputs: LayerInputs, edge_px: int, reach_frames: int) -> Overlaps:
-    """Follow all objects that come near another one in this window."""
+def find_overlaps(inputs: LayerInputs, edge_px: int, reach_frames: int, run: Run = map) -> Overlaps:
+    """Follow all objects that come near another one in this window.
+
+    run: like `map`; by it the steps are tracked side by side.
+    """
     alone = lru_cache(CACHED_FRAMES)(lambda name, t: _alone(draft, name, t))
     draft = Overlaps(inputs, edge_px, reach_frames, {}, {}, alone)
     times = range(len(inputs.frames))
     for name in inputs.names:
         if any(_meets_another(inputs, name, t) for t in times):
             draft.boxes[name] = [box_of(mask > 127, MARGIN_PX) for mask in inputs.masks[name]]
-            seen = [_shown(draft, name, t) for t in times]
-            motion = follow(inputs.frames, seen, [_is_whole(draft, name, t) for t in times])
+            motion = _follow(draft, name, run)
             if motion is not None:
                 draft.motions[name] = motion
     return draft
+
+
+def _follow(overlaps: Overlaps, name: str, run: Run) -> Motion | None:
+    """An object's motion through the window; steps that an earlier window has tracked are taken from there."""
+    inputs = overlaps.inputs
+    whole = [_is_whole(overlaps, name, t) for t in range(len(inputs.frames))]
+
+    @lru_cache(CACHED_SIGHTS)
+    def sight(t: int) -> Sight:
+        return Sight(inputs.frames[t], _shown(overlaps, name, t), whole[t])
+
+    keys = [(name, inputs.start + t) for t in range(len(inputs.frames) - 1)]
+    todo = [t for t, key in enumerate(keys) if key not in inputs.tracked]
+    for t, step in zip(todo, run(lambda t: step_between(sight(t), sight(t + 1)), todo), strict=True):
+        inputs.tracked[keys[t]] = step
+    return chain([inputs.tracked[key] for key in keys], sight, whole)
 
 
 def _meets_another(inputs: LayerInputs, name: str, t: int) -> bool:

@@ -29,12 +29,10 @@ from lamina.report import Report
 ALONE_HALO, CROSSING_HALO = 2, 16
 """Frames beside a window that the layers look at: for steady alpha, and for what hides behind another object."""
 
-PIECE_FRAMES = 8
-"""Frames whose layers one thread solves together."""
-
 WHOLE_CLIP = ("paper", "reference")
 """Fits that see all frames at once."""
 
+Tracked = dict[tuple[str, int], np.ndarray | None]
 Engine = Callable[[Shot, Sequence[range], Report], Iterator[PlateWindow]]
 
 
@@ -98,10 +96,12 @@ def write_layers(job: Job, report: Report) -> dict[str, dict]:
     if todo:
         first = max(0, todo[0].start - halo)
         nearby = Nearby(job.items(first), frames, halo, first)
+        tracked: Tracked = {}
         with ThreadPoolExecutor(job.workers) as pool:
             for window in todo:
                 nearby.advance(window.start, window.stop)
-                figures.write(window.start, _write_window(job, window, nearby.held, halo, pool, report))
+                inputs = _inputs(job, window, nearby.held, halo, tracked)
+                figures.write(window.start, _write_window(job, window, nearby.held, inputs, pool, report))
                 report("layers", window.stop, frames)
     return _summary(np.stack([figures[t] for t in range(frames)]), job.names)
 
@@ -155,11 +155,10 @@ def _join(info: ClipInfo, work: Path, stream: str, parts: Sequence[range], targe
 
 
 def _write_window(
-    job: Job, window: range, held: dict[int, Item], halo: int, pool: ThreadPoolExecutor, report: Report
+    job: Job, window: range, held: dict[int, Item], inputs: LayerInputs, pool: ThreadPoolExecutor, report: Report
 ) -> list[np.ndarray]:
     """Solve and store one window; returns what is measured of each frame."""
-    pieces = list(pool.map(lambda piece: solve_window(piece, job.config), _pieces(job, window, held, halo)))
-    solved = {stream: [layer for piece in pieces for layer in piece[stream]] for stream in job.streams[1:]}
+    solved = solve_window(inputs, job.config, pool.map)
     items, orders = [held[t] for t in window], [order_at(job.order, t) for t in window]
     if job.fit != "none":
         solved |= refit(job.fit, items, {name: solved[name] for name in job.names}, orders, report)
@@ -173,22 +172,23 @@ def _write_window(
     return list(pool.map(lambda row: _measure(row[0].frame, *row[1:]), rows))
 
 
-def _pieces(job: Job, window: range, held: dict[int, Item], reach: int) -> Iterator[LayerInputs]:
-    """A window as shorter ones that threads can share; each sees up to `reach` frames beyond its own."""
-    for start in range(window.start, window.stop, PIECE_FRAMES):
-        stop = min(start + PIECE_FRAMES, window.stop)
-        seen = range(max(0, start - reach), min(job.info.frames, stop + reach))
-        part = [held[t] for t in seen]
-        alone = bool(part[0].solos)
-        yield LayerInputs(
-            [i.frame for i in part],
-            [i.plate for i in part],
-            {n: [i.masks[k] for i in part] for k, n in enumerate(job.names)},
-            {n: [i.influence[k] for i in part] for k, n in enumerate(job.names)},
-            [order_at(job.order, t) for t in seen],
-            (start - seen.start, seen.stop - stop),
-            {n: [i.solos[k] for i in part] for k, n in enumerate(job.names)} if alone else {},
-        )
+def _inputs(job: Job, window: range, held: dict[int, Item], halo: int, tracked: Tracked) -> LayerInputs:
+    """A window with up to `halo` frames beyond it at either side."""
+    seen = range(max(0, window.start - halo), min(job.info.frames, window.stop + halo))
+    for key in [key for key in tracked if key[1] < seen.start]:
+        del tracked[key]
+    items = [held[t] for t in seen]
+    return LayerInputs(
+        [i.frame for i in items],
+        [i.plate for i in items],
+        {n: [i.masks[k] for i in items] for k, n in enumerate(job.names)},
+        {n: [i.influence[k] for i in items] for k, n in enumerate(job.names)},
+        [order_at(job.order, t) for t in seen],
+        (window.start - seen.start, seen.stop - window.stop),
+        {n: [i.solos[k] for i in items] for k, n in enumerate(job.names)} if items[0].solos else {},
+        seen.start,
+        tracked,
+    )
 
 
 def _measure(frame: np.ndarray, plate: np.ndarray, laid: list[np.ndarray], named: list[np.ndarray]) -> np.ndarray:
