@@ -39,7 +39,6 @@ from av.video.stream import VideoStream
 
 from lamina.color import ColorDescription
 from lamina.errors import InputError, MediaError
-from lamina.media.float_slices import with_a_third_value
 from lamina.media.landing import whole_file
 from lamina.media.stamps import MILLISECOND, milliseconds, rate_of
 from lamina.media.tags import color_options
@@ -210,7 +209,8 @@ def _add_stream(
     encoder.flags |= Flags.bitexact
     encoder.options = {"level": str(layout.level), "slices": str(_slices_across(size) ** 2), "slicecrc": "1"}
     if layout.level > 3:
-        encoder.options |= {"strict": "experimental"}
+        # FFmpeg 8.1's other coder loses slices in which a channel has one or two values beside others.
+        encoder.options |= {"strict": "experimental", "coder": "range_tab"}
     if color is not None:
         tags = ColorDescription(matrix="rgb", range="pc", transfer=color.transfer, primaries=color.primaries)
         encoder.options |= color_options(tags)
@@ -229,8 +229,6 @@ def _add_like(container: OutputContainer, like: VideoStream, rate: Fraction) -> 
 
 
 def _planes(frame: np.ndarray, layout: Layout) -> list[np.ndarray]:
-    if layout.level > 3:
-        frame = with_a_third_value(frame, _slices_across((frame.shape[1], frame.shape[0])))
     if layout.streams == 1:
         return [np.ascontiguousarray(frame)]
     return [frame[:, :, :3], np.repeat(frame[:, :, 3:], 3, axis=2)]
