@@ -12,13 +12,14 @@ from toy_solos import SIZE, Crossing, crossing, save
 
 import lamina
 from lamina.cli import main as door
-from lamina.errors import InputError
+from lamina.errors import InputError, OutputError
 from lamina.layers import refit
 from lamina.layers.fit import PRESETS
 from lamina.layers.fit import fit as fit_all
 from lamina.layers.fit_config import with_steps
 from lamina.layers.solve import lay_over
 from lamina.levels import WHITE, from_levels, to_levels
+from lamina.media.work import alone_in
 
 FRAMES = 32
 
@@ -147,7 +148,8 @@ def test_published_fits_see_the_whole_clip_at_once(fit: str, tmp_path: Path, mon
     monkeypatch.setitem(refit.PRESETS, fit, few)
     seen = []
     monkeypatch.setattr(refit, "fit", lambda *given, **more: seen.append(len(given[1])) or fit_all(*given, **more))
-    stack = run(crossing(20), tmp_path, fit=fit)
+    with pytest.warns(UserWarning, match="give the clip back at"):
+        stack = run(crossing(20), tmp_path, fit=fit)
     assert seen == [20, 20]
     layers = [next(stack.read_layer(name, 19, 20)) for name in stack.manifest.layer_names]
     assert all(layer.shape == (72, 128, 4) for layer in layers)
@@ -200,6 +202,14 @@ WRONG = {
         "solos of near, far, dog",
     ),
     "twice": (lambda g, f: {"solo": (g["solo"][0], g["solo"][0])}, "solos of near, near"),
+    "one file for two": (
+        lambda g, f: {"solo": (g["solo"][0], "far=" + g["solo"][0].partition("=")[2])},
+        "--solo far=.*got the file of near, wanted a file of its own",
+    ),
+    "one mask for two": (
+        lambda g, f: {"mask": (g["mask"][0], "far=" + g["mask"][0].partition("=")[2])},
+        "--mask far=.*got the file of near",
+    ),
     "no name": (lambda g, f: {"solo": ("near",)}, "--solo near.*wanted NAME=PATH"),
     "short plate": (lambda g, f: {"plate": write_images(f / "p", [_read(g)] * 3)}, "--plate.*got 3 frames, wanted 4"),
     "short solo": (
@@ -226,6 +236,7 @@ WRONG = {
     "infinite": (lambda g, f: {"plate": _floats(f / "p", _read(g), np.inf)}, "with NaN or infinity"),
     "out of range": (lambda g, f: {"plate": _floats(f / "p", _read(g), 40.0)}, "values from .* to 40, wanted 0..1"),
     "order": (lambda g, f: {"order": "near,dog"}, "--order near,dog.*unknown 'dog'"),
+    "no depth model": (lambda g, f: {"depth": str(f / "none")}, "depth model .*none: got no such folder"),
     "order and depth": (lambda g, f: {"order": "near,far", "depth": "m"}, "one of --order and --depth"),
     "split and fit": (lambda g, f: {"split": True, "fit": "fast"}, "--split.*got --fit fast too"),
 }
@@ -242,6 +253,35 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(case: str, tmp_path: Pa
     given |= change(given, tmp_path)
     with pytest.raises(InputError, match=message):
         lamina.layers_from_solos(lamina.LayersConfig(out=tmp_path / "out", **given))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_plate_of_another_clip_is_warned_of(tmp_path: Path):
+    toy = crossing(4)
+    strange = write_images(tmp_path / "strange", toy.frames)
+    with pytest.warns(UserWarning, match=r"give the clip back at .* dB only"):
+        run(toy, tmp_path, plate=strange)
+
+
+def test_a_plate_as_long_as_the_whole_clip_is_cut_with_it(tmp_path: Path):
+    toy = crossing(8)
+    stack = run(toy, tmp_path, frames="2-5")
+    assert len(stack.manifest.pts) == 4
+    for t in range(4):
+        assert psnr(stacked(stack, t).astype(np.float32), to_levels(toy.frames[t + 2])) > 40
+
+
+def test_a_stopped_run_is_named_by_inspect(tmp_path: Path):
+    (tmp_path / "out" / ".work").mkdir(parents=True)
+    (tmp_path / "out" / ".work" / "run.json").write_text("{}")
+    with pytest.raises(InputError, match="got a run that was stopped, wanted a finished stack"):
+        lamina.inspect(lamina.InspectConfig(tmp_path / "out"))
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path):
+    with alone_in(tmp_path / "out"):
+        with pytest.raises(OutputError, match="got another run at work there, wanted a folder for this run alone"):
+            run(crossing(4), tmp_path)
     assert not (tmp_path / "out").exists()
 
 

@@ -8,7 +8,11 @@ from lamina.cli.voice import Voice
 
 def tell_stack(out: Path, voice: Voice) -> None:
     """Name the files of a finished stack."""
-    layers = [str(out / layer.file) for layer in open_stack(out).manifest.layers]
+    records = open_stack(out).manifest.layers
+    layers = [str(out / layer.file) for layer in records]
+    parts = [str(out / file) for layer in records for file in layer.parts.values()]
     plate, sheet = str(out / "plate.mkv"), str(out / "sheet.png")
-    text = "\n".join([f"plate   {plate}", *(f"layer   {layer}" for layer in layers), f"sheet   {sheet}"])
-    voice.result({"out": str(out), "plate": plate, "layers": layers, "sheet": sheet}, text)
+    text = "\n".join(
+        [f"plate   {plate}", *(f"layer   {x}" for x in layers), *(f"part    {x}" for x in parts), f"sheet   {sheet}"]
+    )
+    voice.result({"out": str(out), "plate": plate, "layers": layers, "parts": parts, "sheet": sheet}, text)

@@ -86,6 +86,8 @@ def _is_distance(config: Any) -> bool:
 
 
 def _load(model: Path | str) -> tuple[Any, Any]:
+    if _is_place(model) and not Path(model).exists():
+        raise _no_model(model, "no such folder")
     try:
         import transformers
     except ImportError as error:
@@ -121,6 +123,11 @@ def _quiet(transformers: Any) -> Iterator[None]:
     finally:
         if shown:
             transformers.utils.logging.enable_progress_bar()
+
+
+def _is_place(model: Path | str) -> bool:
+    """Whether this is meant as a folder: names in the cache are at most OWNER/NAME."""
+    return isinstance(model, Path) or model.startswith((".", "/", "~")) or model.count("/") > 1
 
 
 def _no_model(model: Path | str, got: str) -> InputError:

@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from lamina.errors import InputError
 from lamina.levels import to_levels
 from lamina.media.clip_info import ClipInfo, FrameSource
 from lamina.media.source import open_source
 from lamina.media.stack import PARTS, LayerRecord, open_stack
 from lamina.media.video import MovieSource
+from lamina.media.work import is_unfinished
 
 SAMPLES = 5
 """Frames looked at to tell masks from pictures, spread over the clip."""
@@ -49,6 +51,13 @@ def inspect(config: InspectConfig) -> Inspection:
         MediaError: it is not what it claims to be.
     """
     path = Path(config.path)
+    if is_unfinished(path):
+        raise InputError(
+            f"{path}",
+            got="a run that was stopped",
+            wanted="a finished stack",
+            do="Give the command that began it again: it goes on where it was.",
+        )
     if (path / "stack.json").is_file():
         return Inspection(path, "stack", _stack_facts(path))
     source = open_source(path)

@@ -6,13 +6,12 @@ from pathlib import Path
 
 from lamina.errors import InputError
 from lamina.layers.given import Given, given_items
-from lamina.layers.inputs import name_and_path, open_clip, open_masks
+from lamina.layers.inputs import check_once, name_and_path, open_alike, open_clip, open_masks
 from lamina.layers.job import make_stack, settings_of, workers
 from lamina.layers.options import LayerOptions, check_options, find_order
 from lamina.layers.solve import SolveConfig
 from lamina.layers.write import Job
 from lamina.media.clip_info import FrameSource
-from lamina.media.source import open_source
 from lamina.media.still import StillSource, held
 from lamina.report import Report, no_report
 
@@ -40,7 +39,8 @@ class LayersConfig(LayerOptions):
     """Folder of label images instead of masks: one value or palette colour per object (as DAVIS has them). The objects
     are called obj_01, obj_02 and so on."""
     frames: str | None = None
-    """A-B: only these frames of the clip, both included, in its own numbering. Plate and solos hold just these."""
+    """Only these frames of the clip, both included, in its own numbering. Plate and solos hold just these, or as many
+    as the whole clip."""
 
 
 def layers_from_solos(config: LayersConfig, report: Report = no_report) -> Path:
@@ -85,6 +85,7 @@ def _open_solos(
             wanted=f"one of each object: {', '.join(names)}",
             do="Give --solo NAME=PATH once per object, or let `lamina decompose --plate` tell the objects apart.",
         )
+    check_once("--solo", pairs)
     solos = {name: _open_beside(f"--solo {name}", Path(path), clip) for name, path in pairs}
     for name, solo in solos.items():
         if (solo.info.width, solo.info.height) != (plate.info.width, plate.info.height):
@@ -101,7 +102,7 @@ def _open_solos(
 
 def _open_beside(flag: str, path: Path, clip: FrameSource) -> FrameSource:
     """A plate or solo that fits the clip: as long or a still, as large or smaller, and of the same shape."""
-    source = open_source(path)
+    source = open_alike(path, clip.info)
     info, wanted = source.info, clip.info
     shape = info.width * wanted.height / (info.height * wanted.width)
     if info.width > wanted.width or info.height > wanted.height or abs(shape - 1) > SHAPE_WITHIN:

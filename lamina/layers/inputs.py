@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from lamina.clip import check_layer_names
 from lamina.errors import InputError
-from lamina.media.clip_info import FrameSource
+from lamina.media.clip_info import ClipInfo, FrameSource
 from lamina.media.mask_source import MaskSource, check_mask, open_labels, open_mask
 from lamina.media.preview import PreviewSource
 from lamina.media.sequence import SequenceSource
@@ -103,21 +103,21 @@ def _mask_sources(given: Marked, clip: FrameSource) -> list[MaskSource]:
             wanted="another name",
             do="Rename the object, exports would overwrite one with the other.",
         )
-    _check_once(pairs)
+    check_once("--mask", pairs)
     return [open_mask(name, path, clip.info) for name, path in pairs]
 
 
-def _check_once(pairs: Sequence[tuple[str, str]]) -> None:
-    """One mask for two objects would split every pixel of it between them."""
+def check_once(flag: str, pairs: Sequence[tuple[str, str]]) -> None:
+    """Raise InputError when two objects are given the same file: every pixel would be split between them."""
     owner: dict[Path, str] = {}
     for name, path in pairs:
         first = owner.setdefault(Path(path).resolve(), name)
-        if first != name:
+        if first is not name:
             raise InputError(
-                f"--mask {name}={path}",
-                got=f"the mask of {first}",
-                wanted="a mask of its own",
-                do="Give every object its own mask.",
+                f"{flag} {name}={path}",
+                got=f"the file of {first}",
+                wanted="a file of its own",
+                do="Give every object its own.",
             )
 
 
@@ -145,7 +145,7 @@ def _frame_range(text: str | None) -> tuple[int, int] | None:
 def _open_plate(path: Path | None, clip: FrameSource, preview: bool) -> FrameSource | None:
     if path is None:
         return None
-    plate: FrameSource = open_source(path)
+    plate = open_alike(path, clip.info)
     if preview:
         plate = PreviewSource(plate)
     info, wanted = plate.info, clip.info
@@ -164,6 +164,16 @@ def _open_plate(path: Path | None, clip: FrameSource, preview: bool) -> FrameSou
             do="Trim the plate, or give one still.",
         )
     return held(plate, wanted)
+
+
+def open_alike(path: Path, clip: ClipInfo) -> FrameSource:
+    """A movie or images beside a clip: of the clip's own frames where it holds those of the whole source."""
+    source = open_source(path)
+    info = source.info
+    if clip.source_frames == clip.frames or info.frames != clip.source_frames:
+        return source
+    first = info.first_number + clip.skipped_before
+    return open_source(path, (first, first + clip.frames - 1))
 
 
 def number_padding(clip: FrameSource) -> int:

@@ -1,6 +1,7 @@
 """From a job to a finished stack, whoever made the plate: claim the folder, write, join, sheet, manifest."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,8 +19,11 @@ from lamina.media.fingerprint import source_fingerprint
 from lamina.media.image_write import write_png
 from lamina.media.landing import whole_file
 from lamina.media.stack import SourceRecord, StackReader, run_record, write_manifest
-from lamina.media.work import claim, done, forget_bad_input, work_folder
+from lamina.media.work import alone_in, claim, done, forget_bad_input, work_folder
 from lamina.report import Report
+
+GAP_DB = 35.0
+"""A stack that recomposes worse than this has a fault that one sees."""
 
 
 def workers() -> int:
@@ -41,6 +45,19 @@ def make_stack(
     path: where the clip is, as the user says it; engine: what made the plate; settings: the run's full configuration as
     JSON values; make_job: called with the folder for work files.
     """
+    with alone_in(out):
+        return _make_stack(path, out, clip, engine, settings, make_job, report)
+
+
+def _make_stack(
+    path: Path,
+    out: Path,
+    clip: FrameSource,
+    engine: str,
+    settings: dict,
+    make_job: Callable[[Path], Job],
+    report: Report,
+) -> Path:
     source = _source_record(path, clip)
     state = claim(out, run_record(source, engine, settings))
     if state == "complete":
@@ -50,12 +67,22 @@ def make_stack(
         job = make_job(work_folder(out))
         figures = write_layers(job, report)
         join_all(job, out)
+    _warn_of_gap(figures[""]["recompose_psnr_db"])
     manifest = manifest_of(job, source, engine, settings, figures)
     with whole_file(out / "sheet.png") as part:
         write_png(part, make_sheet(clip, StackReader(out, manifest)))
     write_manifest(out, manifest)
     done(out)
     return out
+
+
+def _warn_of_gap(recompose_psnr_db: float) -> None:
+    if recompose_psnr_db < GAP_DB:
+        warnings.warn(
+            f"The layers over the plate give the clip back at {recompose_psnr_db:.1f} dB only: see the last row of "
+            "sheet.png. Do masks, plate and solos belong to this clip?",
+            stacklevel=4,
+        )
 
 
 def settings_of(config: LayerOptions, solve: SolveConfig, files: list[Path | None]) -> dict:

@@ -100,7 +100,7 @@ def given_order(text: str, names: Sequence[str]) -> tuple[str, ...]:
             f"--order {text}",
             got=" and ".join(found),
             wanted=f"each of {', '.join(names)} once, the farthest first",
-            do="Write the names with commas between them and no blanks.",
+            do="Write the names with commas between them.",
         )
     return order
 

@@ -104,7 +104,7 @@ def _check_split(stack: StackReader) -> None:
             "--split",
             got=f"a stack whose layer {whole[0]} is in one piece",
             wanted="a stack with object, shadow and light of every layer",
-            do="Make it again with `lamina decompose --split`.",
+            do="Make it again with --split.",
         )
     taken = {name.lower(): name for name in ("plate", *stack.manifest.layer_names)}
     for name in (layer.name + suffix for layer in layers for suffix in SUFFIXES.values() if suffix):

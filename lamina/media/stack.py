@@ -185,7 +185,7 @@ class StackReader:
                 f"layer {name!r}",
                 got="a layer in one piece",
                 wanted=f"one split into {', '.join(PARTS)}",
-                do="Make the stack again with `lamina decompose --split`.",
+                do="Make the stack again with --split.",
             )
         return self._read(self.folder / files[part], PARTS[part], start, stop)
 

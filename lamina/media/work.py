@@ -1,11 +1,15 @@
 """Whose output folder is this? Claiming one for a run, going on with it, and leaving it clean."""
 
+import hashlib
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
+
+from filelock import FileLock, Timeout
 
 from lamina.errors import InputError, LaminaError, MediaError, OutputError
 from lamina.media.landing import whole_file
@@ -20,6 +24,27 @@ Claim = Literal["new", "resume", "complete"]
 def work_folder(out: Path) -> Path:
     """Where a run keeps what it needs to go on after a stop; `done` removes it."""
     return Path(out) / ".work"
+
+
+@contextmanager
+def alone_in(out: Path) -> Iterator[None]:
+    """Keep other runs on this machine out of a folder for as long as this one works there.
+
+    Raises OutputError when another run is at work. A run that was killed holds nothing back.
+    """
+    # Beside the machine's other passing files, so that a folder that is refused stays as it was.
+    name = hashlib.sha256(str(Path(out).resolve()).encode()).hexdigest()[:24]
+    lock = FileLock(Path(tempfile.gettempdir()) / f"lamina-{name}.lock", timeout=0, mode=0o666)
+    try:
+        with lock:
+            yield
+    except Timeout as error:
+        raise OutputError(
+            f"output folder {out}",
+            got="another run at work there",
+            wanted="a folder for this run alone",
+            do="Wait for it, or choose another folder.",
+        ) from error
 
 
 def claim(out: Path, run: Mapping[str, Any]) -> Claim:
@@ -51,6 +76,11 @@ def claim(out: Path, run: Mapping[str, Any]) -> Claim:
     with whole_file(record) as part:
         part.write_text(to_json(run), encoding="utf-8")
     return "new"
+
+
+def is_unfinished(out: Path) -> bool:
+    """Whether a run was begun in this folder and has not been finished."""
+    return (work_folder(out) / "run.json").is_file() and not (Path(out) / "stack.json").exists()
 
 
 def done(out: Path) -> None:
