@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lamina.clip import Clip, Layer, Mask, Stack
     from lamina.composite import flatten, over
     from lamina.errors import InputError, LaminaError, MediaError, MissingExtra, OutputError
+    from lamina.evaluate.evaluate import EvaluateConfig, evaluate_results
     from lamina.layers.compose import ComposeConfig, compose
     from lamina.layers.decompose import DecomposeConfig, decompose
     from lamina.layers.describe import InspectConfig, inspect
@@ -24,6 +25,7 @@ __all__ = [
     "Clip",
     "ComposeConfig",
     "DecomposeConfig",
+    "EvaluateConfig",
     "ExportConfig",
     "InputError",
     "InspectConfig",
@@ -39,6 +41,7 @@ __all__ = [
     "__version__",
     "compose",
     "decompose",
+    "evaluate_results",
     "export",
     "flatten",
     "inspect",
@@ -52,6 +55,7 @@ _HOMES = {
     "lamina.clip": ("Clip", "Layer", "Mask", "Stack"),
     "lamina.composite": ("flatten", "over"),
     "lamina.errors": ("InputError", "LaminaError", "MediaError", "MissingExtra", "OutputError"),
+    "lamina.evaluate.evaluate": ("EvaluateConfig", "evaluate_results"),
     "lamina.layers.compose": ("ComposeConfig", "compose"),
     "lamina.layers.decompose": ("DecomposeConfig", "decompose"),
     "lamina.layers.describe": ("InspectConfig", "inspect"),

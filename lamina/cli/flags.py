@@ -25,6 +25,7 @@ MARKS: dict[str, tuple[Any, ...]] = {
     "input": (tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")),
     "stack": (tyro.conf.Positional, tyro.conf.arg(metavar="STACK")),
     "path": (tyro.conf.Positional,),
+    "protocol": (tyro.conf.Positional,),
     "out": (tyro.conf.arg(aliases=["-o"]),),
     "mask": (tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=PATH")),
     "solo": (tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=PATH")),

@@ -19,6 +19,7 @@ COMMANDS = {
     "compose": "Lay the layers of a stack over its plate, or over another background, into one movie.",
     "export": "Write the layers of a stack as files for editing and compositing programs.",
     "inspect": "Say what is in a clip, a mask or a stack.",
+    "evaluate": "Score a method's plates, layers or alphas on a data set with truth.",
     "doctor": "Check what this machine can do: versions, codecs, room, extras.",
 }
 
