@@ -9,7 +9,7 @@ from typing import Literal
 
 from lamina.errors import InputError
 from lamina.evaluate.lpips import open_lpips
-from lamina.evaluate.protocols import PROTOCOLS, Protocol
+from lamina.evaluate.protocols import PROTOCOLS, Benchmark
 from lamina.evaluate.tables import Evaluation, markdown, rows
 from lamina.evaluate.worst import worst_cases, worst_picture
 from lamina.media.image_write import write_png
@@ -83,7 +83,7 @@ def versions() -> dict[str, str]:
     return {"lamina": VERSION, "python": platform.python_version(), **found}
 
 
-def _protocol(name: str) -> Protocol:
+def _protocol(name: str) -> Benchmark:
     if name not in PROTOCOLS:
         raise InputError("protocol", got=repr(name), wanted=", ".join(PROTOCOLS), do="Choose one of these.")
     return PROTOCOLS[name]

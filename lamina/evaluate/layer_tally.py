@@ -45,8 +45,8 @@ class LayerTally:
         self.solo_effect.add_pictures(over, solo, effect)
         self.leak.add_sum(float(layer_alpha(layer)[none].sum()), int(none.sum()))
         both, true, found = effect_counts(layer, ground, effect, outside)
-        self.recall.add_sum(both, true)
-        self.precision.add_sum(both, found)
+        self.recall.add_sum(float(both), true)
+        self.precision.add_sum(float(both), found)
         self._add_extras(frame, k, layer, effect)
 
     def _add_extras(self, frame: SceneFrame, k: int, layer: np.ndarray, effect: np.ndarray) -> None:

@@ -43,7 +43,7 @@ def open_lpips(weights: Path) -> Distance:
         InputError: no such file, or not the published backbone: random weights give figures that mean nothing.
     """
     _check_weights(Path(weights))
-    backbone, heads = _load(Path(weights)), _load(_heads_file())
+    heads, backbone = _load(_heads_file()), _load(Path(weights))
     return lambda found, truth: distance(backbone, heads, found, truth)
 
 

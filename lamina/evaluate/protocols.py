@@ -28,7 +28,7 @@ SCENE_TRAP = (
 
 
 @dataclass(frozen=True)
-class Protocol:
+class Benchmark:
     """A data set and what is measured on it."""
 
     scored: str
@@ -44,14 +44,14 @@ class Protocol:
     trap: str = TRAP
 
 
-PROTOCOLS: dict[str, Protocol] = {
-    "omnimatterf": Protocol(
+PROTOCOLS: dict[str, Benchmark] = {
+    "omnimatterf": Benchmark(
         "plates of OmnimatteRF's Movies and Kubric scenes", layouts.OMNIMATTERF, layouts.find_omnimatterf, score_removal
     ),
-    "rose-bench": Protocol("plates of ROSE-Bench", layouts.ROSE_BENCH, layouts.find_rose_bench, score_removal),
-    "beyondmasks": Protocol("plates of BeyondMasks", layouts.BEYONDMASKS, layouts.find_beyondmasks, score_removal),
-    "vor": Protocol("plates of VOR-Eval", layouts.VOR, layouts.find_vor, score_removal),
-    "videomatte": Protocol(
+    "rose-bench": Benchmark("plates of ROSE-Bench", layouts.ROSE_BENCH, layouts.find_rose_bench, score_removal),
+    "beyondmasks": Benchmark("plates of BeyondMasks", layouts.BEYONDMASKS, layouts.find_beyondmasks, score_removal),
+    "vor": Benchmark("plates of VOR-Eval", layouts.VOR, layouts.find_vor, score_removal),
+    "videomatte": Benchmark(
         "alphas of VideoMatte240K's test set",
         layouts.VIDEOMATTE,
         layouts.find_videomatte,
@@ -60,7 +60,7 @@ PROTOCOLS: dict[str, Protocol] = {
         "empty alpha",
         MATTE_TRAP,
     ),
-    "youtubematte": Protocol(
+    "youtubematte": Benchmark(
         "alphas of YouTubeMatte",
         layouts.YOUTUBEMATTE,
         layouts.find_youtubematte,
@@ -69,7 +69,7 @@ PROTOCOLS: dict[str, Protocol] = {
         "empty alpha",
         MATTE_TRAP,
     ),
-    "crgnn": Protocol(
+    "crgnn": Benchmark(
         "alphas of CRGNN, every tenth frame",
         layouts.CRGNN,
         layouts.find_crgnn,
@@ -78,14 +78,14 @@ PROTOCOLS: dict[str, Protocol] = {
         "empty alpha",
         MATTE_TRAP,
     ),
-    "davis": Protocol(
+    "davis": Benchmark(
         "what stays as it was outside DAVIS' masks",
         layouts.DAVIS,
         layouts.find_davis,
         score_preservation,
         trap=PRESERVATION_TRAP,
     ),
-    "scene": Protocol(
+    "scene": Benchmark(
         "plate and layers of scenes with truth", layouts.SCENE, layouts.find_scenes, score_scene, trap=SCENE_TRAP
     ),
 }

@@ -8,7 +8,7 @@ from typing import Any
 from lamina.evaluate.averages import mean_of
 from lamina.evaluate.case import Case, Figures, Scored
 from lamina.evaluate.columns import COLUMNS
-from lamina.evaluate.protocols import Protocol
+from lamina.evaluate.protocols import Benchmark
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Evaluation:
 
     name: str
     """The protocol's."""
-    protocol: Protocol
+    protocol: Benchmark
     cases: Sequence[tuple[Case, Scored]]
     command: str
     versions: Mapping[str, str]

@@ -22,7 +22,7 @@ class Mean:
     """A running mean; None as long as nothing was added."""
 
     total: float = 0.0
-    count: float = 0
+    count: int = 0
 
     def add(self, value: float | None) -> None:
         """Add one value; None and NaN say that there was nothing to measure."""
@@ -30,7 +30,8 @@ class Mean:
             self.total += value
             self.count += 1
 
-    def add_sum(self, total: float, count: float) -> None:
+    def add_sum(self, total: float, count: int) -> None:
+        """Add many values at once: their sum, and how many they are."""
         self.total += total
         self.count += count
 
