@@ -249,6 +249,33 @@ def test_truth_that_only_some_scenes_have(tmp_path: Path):
     assert scores["alpha_object"] > 0 and scores["alpha_effect"] > 0
 
 
+def test_a_shot_scene_of_several_objects_has_no_layer_figures(tmp_path: Path):
+    """Without scene.json and solos: names are obj_00 .., the rim of a mask counts nowhere."""
+    config = made(tmp_path, "scene")
+    for path in (tmp_path / "data" / "toy").glob("s*"):
+        path.unlink()
+    (row,) = run(config)["rows"]
+    assert "solo" not in row["scores"] and "several objects without their solos" in row["notes"][-1]
+    assert sum(row["regions_percent"].values()) < 95 and len(row["masks"]) == 2
+    assert row["scores"]["recompose"] is not None
+
+
+def test_only_the_worst_cases_are_shown_the_worst_first(tmp_path: Path):
+    for k in range(8):
+        clip = removal_clip(0)
+        for role, folder in (("input", "FG_BG"), ("truth", "BG"), ("mask", "MASK")):
+            write_images(tmp_path / "data" / folder / str(k), clip[role])
+        dark = [np.maximum(frame, 8 * (k + 1)) - 8 * k for frame in clip["truth"]]
+        dark[2] = dark[2] // 2
+        write_images(tmp_path / "results" / str(k), dark)
+    rows = run(EvaluateConfig("vor", tmp_path / "data", tmp_path / "results", tmp_path / "out"))["rows"]
+    assert {row["worst_frame"] for row in rows} == {2}
+    picture = cv2.imread(str(tmp_path / "out/worst.png"))
+    lines = np.split(picture, 6)
+    errors = [line[22:62, 3 * 364 + 2 : 3 * 364 + 50].mean() for line in lines]
+    assert errors == sorted(errors, reverse=True) and errors[0] > errors[-1] > 4 * 55
+
+
 SCENES = {"bench/dev_walk": 5, "clips/uu_seated_cam1": 2}
 
 

@@ -31,15 +31,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Moment:
-    """A frame that went wrong, small, to be shown: `h w 3` uint8 each."""
+    """A frame that went wrong."""
 
     frame: int
     error: float
     """Mean absolute difference of result and truth, levels 0..1."""
-    input: np.ndarray
-    truth: np.ndarray
-    result: np.ndarray
-    difference: np.ndarray
+    pictures: tuple[np.ndarray, ...] = ()
+    """Input, truth, result and difference, made small, `h w 3` uint8; none where they are no longer needed."""
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,17 @@
 
 import platform
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 from lamina.errors import InputError
+from lamina.evaluate.case import Case, Scored
 from lamina.evaluate.lpips import open_lpips
 from lamina.evaluate.protocols import PROTOCOLS, Benchmark
 from lamina.evaluate.tables import Evaluation, markdown, rows
-from lamina.evaluate.worst import worst_cases, worst_picture
+from lamina.evaluate.worst import Worst, with_case, worst_picture
 from lamina.media.image_write import write_png
 from lamina.media.landing import whole_file
 from lamina.media.stack import to_json
@@ -19,7 +20,7 @@ from lamina.report import Report, no_report
 from lamina.version import VERSION
 
 ROWS, TABLE, WORST = "rows.json", "table.md", "worst.png"
-PACKAGES = {"numpy": "numpy", "opencv": "opencv-python-headless", "av": "av"}
+PACKAGES = {"numpy": "numpy", "opencv": "opencv-python-headless", "av": "av", "torch": "torch"}
 """What figures may depend on, by the names they are said under."""
 
 
@@ -58,15 +59,18 @@ def evaluate_results(config: EvaluateConfig, report: Report = no_report) -> Eval
         raise InputError(f"--data {data}", got="no such folder", wanted=protocol.layout, do="Check the path.")
     cases = protocol.find(data, results)
     lpips = open_lpips(config.lpips) if config.lpips else None
-    scored = []
+    scored: list[tuple[Case, Scored]] = []
+    worst: Worst = []
     for done, case in enumerate(cases):
         report("evaluate", done, len(cases))
-        scored.append((case, protocol.score(case, lpips)))
+        found = protocol.score(case, lpips)
+        worst = with_case(worst, case.name, found.worst)
+        scored.append((case, replace(found, worst=replace(found.worst, pictures=()))))
     report("evaluate", len(cases), len(cases))
     out = results / "evaluation" if config.out is None else Path(config.out)
     files = [out / name for name in (ROWS, TABLE, WORST)]
     evaluation = Evaluation(config.protocol, protocol, scored, command_of(config), versions(), files)
-    _write(evaluation)
+    _write(evaluation, worst)
     return evaluation
 
 
@@ -89,11 +93,11 @@ def _protocol(name: str) -> Benchmark:
     return PROTOCOLS[name]
 
 
-def _write(evaluation: Evaluation) -> None:
+def _write(evaluation: Evaluation, worst: Worst) -> None:
     table_of_rows, table, picture = evaluation.files
     with whole_file(table_of_rows) as part:
         part.write_text(to_json(rows(evaluation)), encoding="utf-8")
     with whole_file(table) as part:
         part.write_text(markdown(evaluation), encoding="utf-8")
     with whole_file(picture) as part:
-        write_png(part, worst_picture(worst_cases(evaluation.cases)))
+        write_png(part, worst_picture(worst))

@@ -12,7 +12,7 @@ from lamina.evaluate.folders import (
     subfolders,
     wrong_layout,
 )
-from lamina.evaluate.scene import is_scene
+from lamina.evaluate.scene import is_scene, scene_masks
 
 OMNIMATTERF = "movies/SCENE and kubric/SCENE (or SCENE alone), each with rgb_1x/, masks/mask/NN/ and the true plate bg/"
 ROSE_BENCH = "CATEGORY/CLIP with input, gt and mask (.mp4 or folders of images)"
@@ -134,8 +134,12 @@ def find_scenes(data: Path, results: Path) -> list[Case]:
     """Scenes with truth: a folder of them, or one alone, whose stack may then be the results folder itself."""
     if is_scene(data):
         own = (results / "stack.json").is_file()
-        return [Case(data.name, {"scene": data, "result": results if own else need_stack(results, data.name)})]
+        return [_scene_case(data, results if own else need_stack(results, data.name))]
     scenes = [path for path in subfolders(data) if is_scene(path)]
     if not scenes:
         raise wrong_layout("scene", data, "no folder with input.mp4 and background.mp4", SCENE)
-    return [Case(scene.name, {"scene": scene, "result": need_stack(results, scene.name)}) for scene in scenes]
+    return [_scene_case(scene, need_stack(results, scene.name)) for scene in scenes]
+
+
+def _scene_case(scene: Path, stack: Path) -> Case:
+    return Case(scene.name, {"scene": scene, "result": stack}, scene_masks(scene))

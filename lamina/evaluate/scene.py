@@ -44,7 +44,7 @@ def open_scene(folder: Path) -> Scene:
     """
     clip = open_source(_one_of(folder, INPUTS))
     truth = open_beside("truth", _one_of(folder, TRUTHS), clip.info, still=True)
-    masks = tuple(_numbered(folder, "mask"))
+    masks = scene_masks(folder)
     if not masks:
         raise missing_part(folder, "no mask_00", "mask_00.mp4 (or a folder mask_00) and so on, one per object")
     shot, names = _names(folder, len(masks))
@@ -57,6 +57,11 @@ def open_scene(folder: Path) -> Scene:
     ground = folder / "transplant_background.mp4"
     other = open_beside("background", ground, clip.info, still=True) if ground.exists() else None
     return Scene(clip, truth, names, masks, solos, shot, {k: v for k, v in extras.items() if v}, other)
+
+
+def scene_masks(folder: Path) -> tuple[Path, ...]:
+    """The masks of a scene, one per object."""
+    return tuple(_numbered(folder, "mask"))
 
 
 def is_scene(folder: Path) -> bool:

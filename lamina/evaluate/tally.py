@@ -11,10 +11,11 @@ from lamina.evaluate.lpips import Distance
 from lamina.evaluate.pixels import MOST_DB, WINDOW_PX, decibels, squared_error, ssim
 from lamina.evaluate.regions import Regions
 from lamina.evaluate.temporal import LEAST_PX as LEAST_FLOW_PX
-from lamina.evaluate.temporal import dense_motion, flicker, warping_error
+from lamina.evaluate.temporal import can_be_followed, dense_motion, flicker, followed_error
 from lamina.evaluate.thumbnails import moment
 
 Motion = tuple[np.ndarray, np.ndarray]
+"""From a frame to the one before, `h w 2`, and where it can be followed, bool `h w`."""
 
 
 @dataclass
@@ -71,7 +72,7 @@ class PictureTally:
     before: tuple[np.ndarray, np.ndarray] | None = None
 
     def add(self, found: np.ndarray, truth: np.ndarray, regions: Regions, motion: Motion | None) -> None:
-        """One frame; `motion` leads from it to the one before, and back."""
+        """One frame; `motion` leads from it to the one before."""
         pool = Pool()
         pool.add_pictures(found, truth)
         self.frame_db.add(pool.db)
@@ -84,7 +85,7 @@ class PictureTally:
         if self.before is not None:
             self.flicker.add(flicker(np.stack([self.before[0], found]), np.stack([self.before[1], truth])))
             if motion is not None:
-                self.warping.add(warping_error(found, self.before[0], *motion))
+                self.warping.add(followed_error(found, self.before[0], *motion))
         self.before = found, truth
 
     @property
@@ -101,7 +102,7 @@ class PictureTally:
 
 @dataclass
 class MotionTally:
-    """Motion of a reference clip from every frame to the one before it, and back."""
+    """Motion of a reference clip from every frame to the one before it."""
 
     before: np.ndarray | None = None
 
@@ -110,7 +111,8 @@ class MotionTally:
         before, self.before = self.before, picture
         if before is None or min(picture.shape[:2]) < LEAST_FLOW_PX:
             return None
-        return dense_motion(picture, before), dense_motion(before, picture)
+        back = dense_motion(picture, before)
+        return back, can_be_followed(back, dense_motion(before, picture))
 
 
 @dataclass

@@ -63,13 +63,17 @@ def warping_error(now: np.ndarray, before: np.ndarray, back: np.ndarray, forth: 
         now, before: frame t and t-1 of the clip that is judged, `h w 3`.
         back: `dense_motion` from t to t-1 of the reference clip, `h w 2`; `forth`: from t-1 to t.
     """
-    same_shape("frames", now, before)
     same_shape("motion", back, forth)
+    return followed_error(now, before, back, can_be_followed(back, forth))
+
+
+def followed_error(now: np.ndarray, before: np.ndarray, back: np.ndarray, followed: np.ndarray) -> float:
+    """The same where it is known already which pixels can be followed, bool `h w`."""
+    same_shape("frames", now, before)
     a, b = picture_levels("frame", now), picture_levels("frame before", before)
     same_shape("frame and motion", a[..., :2], back)
-    followed = can_be_followed(back, forth)
-    error = np.square(a - fetch(b, back)).mean(-1)[followed]
-    return 1000 * float(error.mean()) if error.size else math.nan
+    error = np.square(a - fetch(b, back)).sum(-1)[followed]
+    return 1000 / 3 * float(error.mean()) if error.size else math.nan
 
 
 def can_be_followed(back: np.ndarray, forth: np.ndarray) -> np.ndarray:
@@ -93,8 +97,9 @@ def fetch(values: np.ndarray, motion: np.ndarray) -> np.ndarray:
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)
     right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
     across, down = (x - left)[..., None], (y - top)[..., None]
-    upper = values[top, left] * (1 - across) + values[top, right] * across
-    lower = values[bottom, left] * (1 - across) + values[bottom, right] * across
+    flat = values.reshape(height * width, -1)
+    upper = flat.take(top * width + left, 0) * (1 - across) + flat.take(top * width + right, 0) * across
+    lower = flat.take(bottom * width + left, 0) * (1 - across) + flat.take(bottom * width + right, 0) * across
     return upper * (1 - down) + lower * down
 
 

@@ -19,8 +19,7 @@ def moment(frame: int, picture: np.ndarray, truth: np.ndarray, result: np.ndarra
     error = float(apart.mean())
     if error <= above:
         return None
-    cells = [_small(p) for p in (*levels, (apart * GAIN).clip(0, 1))]
-    return Moment(frame, error, *cells)
+    return Moment(frame, error, tuple(_small(p) for p in (*levels, (apart * GAIN).clip(0, 1))))
 
 
 def _small(levels: np.ndarray) -> np.ndarray:

@@ -1,11 +1,9 @@
 """The picture of the worst cases: what the method was given, what is true, what it made, and where it is wrong."""
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 
-from lamina.evaluate.case import Case, Moment, Scored
+from lamina.evaluate.case import Moment
 from lamina.evaluate.thumbnails import CELL_PX, GAIN
 
 MOST = 6
@@ -14,21 +12,23 @@ CAPTION_PX = 22
 TITLES = ("input", "truth", "result", f"difference x {GAIN}")
 
 
-def worst_cases(scored: Sequence[tuple[Case, Scored]]) -> list[tuple[str, Moment]]:
-    """Names and worst frames, the worst first: by mean absolute difference of that frame."""
-    moments = [(case.name, one.worst) for case, one in scored]
-    return sorted(moments, key=lambda entry: -entry[1].error)[:MOST]
+Worst = list[tuple[str, Moment]]
+"""Names of clips and their worst frames, the worst first."""
 
 
-def worst_picture(moments: Sequence[tuple[str, Moment]]) -> np.ndarray:
+def with_case(worst: Worst, name: str, moment: Moment) -> Worst:
+    """The worst so far and one more clip, as many as are shown: by the frame's mean absolute difference."""
+    return sorted([*worst, (name, moment)], key=lambda entry: -entry[1].error)[:MOST]
+
+
+def worst_picture(worst: Worst) -> np.ndarray:
     """One line for each case, `h w 3` uint8."""
-    return np.vstack([_line(name, moment) for name, moment in moments])
+    return np.vstack([_line(name, moment) for name, moment in worst])
 
 
 def _line(name: str, moment: Moment) -> np.ndarray:
-    pictures = (moment.input, moment.truth, moment.result, moment.difference)
     titles = (f"{name}, frame {moment.frame}", *TITLES[1:3], f"{TITLES[3]}, mean {255 * moment.error:.1f} of 255")
-    return np.hstack([_cell(picture, title) for picture, title in zip(pictures, titles, strict=True)])
+    return np.hstack([_cell(picture, title) for picture, title in zip(moment.pictures, titles, strict=True)])
 
 
 def _cell(picture: np.ndarray, caption: str) -> np.ndarray:
