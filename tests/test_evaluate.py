@@ -177,7 +177,9 @@ def test_crgnn_compares_every_tenth_frame(tmp_path: Path):
     assert row["per_frame"]["dtssd"][1] == pytest.approx(matting.dtssd(np.stack(found[:2]), np.stack(labels[:2])))
 
 
-@pytest.mark.parametrize("kind", ["rgba", "movie", "gray in the clip's folder", "16 bits"])
+@pytest.mark.parametrize(
+    "kind", ["rgba", "opaque rgba", "movie", "movie with alpha", "gray in the clip's folder", "16 bits"]
+)
 def test_alphas_of_any_kind_are_read(tmp_path: Path, kind: str):
     config = made(tmp_path, "crgnn")
     wanted = run(config)["mean"]
@@ -186,6 +188,10 @@ def test_alphas_of_any_kind_are_read(tmp_path: Path, kind: str):
     alphas = rough_alphas(object_masks(23))
     if kind == "rgba":
         write_images(place, [np.dstack([255 - a, a // 2, a * 0, a]) for a in alphas])
+    elif kind == "opaque rgba":
+        write_images(place, [np.dstack([a, a, a, np.full_like(a, 255)]) for a in alphas])
+    elif kind == "movie with alpha":
+        write_lossless(place.with_suffix(".mkv"), [np.dstack([255 - a, a * 0, a // 3, a]) for a in alphas])
     elif kind == "16 bits":
         write_images(place / "pha", [a.astype(np.uint16) * 257 for a in alphas])
     elif kind == "movie":
@@ -394,6 +400,18 @@ def text(place: str, content: str) -> Callable[[Path], None]:
     return change
 
 
+def extra(name: str, frames: int) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        write_images(folder / "data/toy" / name, object_masks(frames))
+
+    return change
+
+
+def short_extras(folder: Path) -> None:
+    for name in ("object_alpha_00", "object_alpha_01"):
+        extra(name, FRAMES - 1)(folder)
+
+
 def coloured(folder: Path) -> None:
     write_images(folder / "results/videomatte_motion/0000/pha", ground(), "{:04d}.png")
 
@@ -452,7 +470,9 @@ FAULTS |= {
     "a layer has no alpha": ("scene", opaque, r"layer .*dog\.mkv: got 3 channels, wanted RGBA"),
     "no masks in a scene": ("scene", drop("data/toy/mask_*"), "scene .*toy: got no mask_00, wanted mask_00.mp4"),
     "one solo": ("scene", drop("data/toy/solo_01.mp4"), "got 1 solos, wanted 2, as many as masks"),
+    "one true alpha": ("scene", extra("effect_alpha_00", FRAMES), "got 1 files effect_alpha_NN, wanted 2, as many as"),
     "names": ("scene", text("data/toy/scene.json", '{"objects": ["dog"]}'), "got 1 names of objects in scene.json"),
+    "short true alphas": ("scene", short_extras, "object_alpha .*object_alpha_00: got 3 frames, wanted 4"),
     "no weights": ("vor", lambda folder: None, "--lpips .*alex.pth: got no such file, wanted alexnet-owt"),
 }
 

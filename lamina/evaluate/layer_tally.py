@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lamina.evaluate.layer_metrics import alpha_difference, effect_counts, lay_over, layer_alpha
+from lamina.evaluate.reading import white_of
 from lamina.evaluate.tally import Mean, Pool
 
 
@@ -60,7 +61,7 @@ class LayerTally:
 
 
 def _level(alpha: np.ndarray) -> np.ndarray:
-    return alpha if alpha.dtype.kind == "f" else alpha / np.float64(np.iinfo(alpha.dtype).max)
+    return alpha / np.float64(white_of(alpha))
 
 
 LAYER_SCORES = {

@@ -1,9 +1,11 @@
 """Opening what a case names: clips that must fit each other, masks, alphas."""
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
+from av import VideoFrame
 
 from lamina.errors import InputError
 from lamina.evaluate.regions import INSIDE
@@ -13,6 +15,7 @@ from lamina.media.mask_source import open_mask
 from lamina.media.sequence import SequenceSource
 from lamina.media.source import open_source
 from lamina.media.still import held
+from lamina.media.video import MovieSource, rgb_of
 
 GRAY_WITHIN = 8
 """Channels of a gray picture differ by no more, of 255: lossy codecs."""
@@ -65,23 +68,45 @@ def read_labels(folder: Path, like: ClipInfo) -> Iterator[np.ndarray]:
     return (np.asarray((read_image(path)[..., :3] > 0).any(-1)) for path in source.paths())
 
 
+def read_stored(source: MovieSource | SequenceSource) -> Iterator[np.ndarray]:
+    """Frames `h w c` as they are stored: gray (images only), RGB, or straight RGBA where there is an alpha channel."""
+    if isinstance(source, SequenceSource):
+        return map(read_image, source.paths())
+    return (_with_alpha(frame, source) for frame in source.decode())
+
+
+def _with_alpha(frame: VideoFrame, source: MovieSource) -> np.ndarray:
+    if len(frame.format.components) < 4:
+        return source.orientation.upright(rgb_of(frame))
+    return source.orientation.upright(frame.to_ndarray(format="rgba" if source.info.dtype == "uint8" else "rgba64le"))
+
+
 def read_alphas(path: Path) -> Iterator[np.ndarray]:
-    """Alphas `h w` of a movie or a run of images: the alpha channel of images that have one, else their gray.
+    """Alphas `h w` of a movie or a run of images: the alpha channel if it is not opaque everywhere, else the gray.
 
     Raises:
         InputError: a frame is coloured, so nothing says what its alpha is.
         MediaError: a frame cannot be read.
     """
     source = open_source(path)
-    pictures = map(read_image, source.paths()) if isinstance(source, SequenceSource) else source.read()
-    return (_alpha_of(picture, path) for picture in pictures)
+    has_alpha = any(frame[..., 3].min() < white_of(frame) for frame in takewhile(_is_rgba, read_stored(source)))
+    return (_alpha_of(frame, path, has_alpha) for frame in read_stored(source))
 
 
-def _alpha_of(picture: np.ndarray, path: Path) -> np.ndarray:
-    if picture.shape[2] in (1, 4):
+def _is_rgba(frame: np.ndarray) -> bool:
+    return frame.shape[2] == 4
+
+
+def white_of(frame: np.ndarray) -> float:
+    """The stored number that means 1."""
+    return 1.0 if frame.dtype.kind == "f" else float(np.iinfo(frame.dtype).max)
+
+
+def _alpha_of(picture: np.ndarray, path: Path, has_alpha: bool) -> np.ndarray:
+    if picture.shape[2] == 1 or (has_alpha and _is_rgba(picture)):
         return picture[..., -1]
-    white = 1.0 if picture.dtype.kind == "f" else np.iinfo(picture.dtype).max
-    spread = float(np.ptp(picture, axis=2).max()) / white * 255
+    picture = picture[..., :3]
+    spread = float(np.ptp(picture, axis=2).max()) / white_of(picture) * 255
     if spread > GRAY_WITHIN:
         raise InputError(
             f"alpha {path}",

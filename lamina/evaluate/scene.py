@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lamina.errors import InputError
-from lamina.evaluate.reading import open_beside
-from lamina.media.clip_info import FrameSource
+from lamina.evaluate.reading import check_fits, open_beside
+from lamina.media.clip_info import ClipInfo, FrameSource
 from lamina.media.source import open_source
 
 INPUTS = ("input.mp4", "frames")
@@ -53,10 +53,20 @@ def open_scene(folder: Path) -> Scene:
         solos = (clip,)
     if solos and len(solos) != len(masks):
         raise missing_part(folder, f"{len(solos)} solos", f"{len(masks)}, as many as masks")
-    extras = {name: tuple(_numbered(folder, name)) for name in EXTRAS}
+    extras = {name: _extra(folder, name, len(masks), clip.info) for name in EXTRAS}
     ground = folder / "transplant_background.mp4"
     other = open_beside("background", ground, clip.info, still=True) if ground.exists() else None
     return Scene(clip, truth, names, masks, solos, shot, {k: v for k, v in extras.items() if v}, other)
+
+
+def _extra(folder: Path, name: str, count: int, like: ClipInfo) -> tuple[Path, ...]:
+    """Files of optional truth: none at all, or one for each object."""
+    paths = tuple(_numbered(folder, name))
+    if paths and len(paths) != count:
+        raise missing_part(folder, f"{len(paths)} files {name}_NN", f"{count}, as many as masks")
+    for path in paths:
+        check_fits(name, path, open_source(path).info, like)
+    return paths
 
 
 def scene_masks(folder: Path) -> tuple[Path, ...]:

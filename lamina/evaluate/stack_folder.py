@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from lamina.errors import InputError
-from lamina.evaluate.reading import check_fits, open_beside
+from lamina.evaluate.reading import check_fits, open_beside, read_stored
 from lamina.media.clip_info import ClipInfo
-from lamina.media.image_file import read_image
-from lamina.media.sequence import SequenceSource
 from lamina.media.source import open_source
 from lamina.media.stack import PLATE, open_stack
 
@@ -90,18 +88,8 @@ def read_rgba(path: Path) -> Iterator[np.ndarray]:
         InputError: there is no alpha.
         MediaError: a frame cannot be read.
     """
-    source = open_source(path)
-    frames = map(read_image, source.paths()) if isinstance(source, SequenceSource) else _decode(source)
-    for frame in frames:
+    for frame in read_stored(open_source(path)):
         if frame.shape[2] != 4:
             do = "Write RGBA, alpha straight."
             raise InputError(f"layer {path}", got=f"{frame.shape[2]} channels", wanted="RGBA", do=do)
         yield frame
-
-
-def _decode(source) -> Iterator[np.ndarray]:
-    deep = source.info.dtype != "uint8"
-    for frame in source.decode():
-        has_alpha = len(frame.format.components) == 4
-        name = ("rgba64le" if deep else "rgba") if has_alpha else "rgb24"
-        yield source.orientation.upright(frame.to_ndarray(format=name))
