@@ -22,7 +22,7 @@ VIDEOMATTE = "videomatte_motion/CLIP/pha/ and videomatte_static/CLIP/pha/ (com/ 
 YOUTUBEMATTE = "youtubematte_motion/CLIP/pha/ and youtubematte_static/CLIP/pha/ (harmonized/ or com/ is shown)"
 CRGNN = "CLIP/pha/ with a label for every tenth frame (com/ beside it is shown in the picture)"
 DAVIS = "JPEGImages/480p/CLIP/ and Annotations/480p/CLIP/"
-SCENE = "a folder per scene with input.mp4, background.mp4, mask_00.mp4, .., solo_00.mp4, .. and scene.json"
+SCENE = "a folder per scene with input, background, mask_00 .., solo_00 .. (movies or folders of images) and scene.json"
 
 
 def find_omnimatterf(data: Path, results: Path) -> list[Case]:
@@ -137,7 +137,7 @@ def find_scenes(data: Path, results: Path) -> list[Case]:
         return [_scene_case(data, results if own else need_stack(results, data.name))]
     scenes = [path for path in subfolders(data) if is_scene(path)]
     if not scenes:
-        raise wrong_layout("scene", data, "no folder with input.mp4 and background.mp4", SCENE)
+        raise wrong_layout("scene", data, "no folder with clips input and background", SCENE)
     return [_scene_case(scene, need_stack(results, scene.name)) for scene in scenes]
 
 

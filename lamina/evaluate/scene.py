@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lamina.errors import InputError
+from lamina.evaluate.folders import find_clip
 from lamina.evaluate.reading import check_fits, open_beside
 from lamina.media.clip_info import ClipInfo, FrameSource
 from lamina.media.source import open_source
 
-INPUTS = ("input.mp4", "frames")
-TRUTHS = ("background.mp4", "bg_gt.mp4", "bg_gt.png")
+INPUTS = ("input", "frames")
+TRUTHS = ("background", "bg_gt")
+"""Names of clips: movies of any ending, or folders of images; the first that is there counts."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ def open_scene(folder: Path) -> Scene:
     if solos and len(solos) != len(masks):
         raise missing_part(folder, f"{len(solos)} solos", f"{len(masks)}, as many as masks")
     extras = {name: _extra(folder, name, len(masks), clip.info) for name in EXTRAS}
-    ground = folder / "transplant_background.mp4"
-    other = open_beside("background", ground, clip.info, still=True) if ground.exists() else None
+    grounds = _clips(folder, ("transplant_background",))
+    other = open_beside("background", grounds[0], clip.info, still=True) if grounds else None
     return Scene(clip, truth, names, masks, solos, shot, {k: v for k, v in extras.items() if v}, other)
 
 
@@ -75,7 +77,8 @@ def scene_masks(folder: Path) -> tuple[Path, ...]:
 
 
 def is_scene(folder: Path) -> bool:
-    return any((folder / name).exists() for name in INPUTS) and any((folder / name).exists() for name in TRUTHS)
+    """Whether a folder holds a clip and its empty background."""
+    return bool(_clips(folder, INPUTS) and _clips(folder, TRUTHS))
 
 
 def _names(folder: Path, count: int) -> tuple[bool, tuple[str, ...]]:
@@ -90,10 +93,16 @@ def _names(folder: Path, count: int) -> tuple[bool, tuple[str, ...]]:
 
 
 def _one_of(folder: Path, names: Sequence[str]) -> Path:
-    found = [folder / name for name in names if (folder / name).exists()]
+    found = _clips(folder, names)
     if not found:
-        raise missing_part(folder, f"none of {', '.join(names)}", "one of them")
+        raise missing_part(folder, f"no clip {' or '.join(names)}", "a movie or a folder of images")
     return found[0]
+
+
+def _clips(folder: Path, names: Sequence[str]) -> list[Path]:
+    """The clips of these names that are there; a still counts too."""
+    found = [find_clip(folder, name) or folder / f"{name}.png" for name in names]
+    return [path for path in found if path.exists()]
 
 
 def _numbered(folder: Path, name: str) -> Iterator[Path]:
