@@ -12,12 +12,14 @@ from lamina.layers.edge import object_share, peel, zones
 from lamina.layers.effect import Moments, apply_ratio, denoise, doubt, gather, moments, noise_of
 from lamina.layers.overlap import Box, Overlaps, grow
 from lamina.layers.solo import Solo, solo
-from lamina.layers.solve import SolveConfig, color_for, lay_over, least_alpha, quantize_up, room, store
+from lamina.layers.solve import TINY, SolveConfig, color_for, lay_over, least_alpha, quantize_up, room, store
 from lamina.layers.split import shade
 from lamina.levels import WHITE, from_levels
 from lamina.media.stack import PARTS
 
 FLOAT_STEPS = 1023  # floating point has no step of its own; ten bits are finer than any noise
+NEAR = (7, 7)
+FAINT, FAINT_SPARE = 0.15, np.float32(2 / 255)  # below this alpha the object's colour may be off by so much, as seen
 NOTICED = np.float32(3)  # standard deviations
 OUTSIDE = 0.05  # a mask below this does not claim the pixel
 UNSEEN = 0.5  # an effect below this share of the noise is none
@@ -127,11 +129,25 @@ def _split(
     under = shaded.on(one.below)
     alone = np.maximum(parts.share, _needed(one, parts.target, slack, under))
     none = np.zeros(3, np.float32)
+    target, alpha = parts.target, np.where(present & (parts.share > 0), alone, 0)
     return {
-        "object": _stored(parts.target, under, np.where(present & (parts.share > 0), alone, 0), dtype, config),
+        "object": _stored(_steady(target, under, alpha), under, alpha, dtype, config),
         "shadow": Plane(shaded.shadow, from_levels(none + 1, dtype)),
         "light": Plane(shaded.light, from_levels(none, dtype)),
     }
+
+
+def _steady(target: np.ndarray, below: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """The target with what its faintest pixels would make of noise taken from the colours beside them.
+
+    A colour under little alpha is a difference of a level or two many times enlarged: unseen in place, and seen as soon
+    as somebody blurs or grades the object.
+    """
+    exact, weight = color_for(target, below, alpha), alpha**2
+    around = cv2.blur(exact * weight[..., None], NEAR) / np.maximum(cv2.blur(weight, NEAR), TINY)[..., None]
+    allowed = FAINT_SPARE * (alpha < FAINT)[..., None] / np.maximum(alpha, TINY)[..., None]
+    color = np.clip(around, exact - allowed, exact + allowed)
+    return np.where((alpha > 0)[..., None], below + alpha[..., None] * (color - below), target)
 
 
 def _step(dtype: np.dtype) -> np.float32:
