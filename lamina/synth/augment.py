@@ -1,0 +1,171 @@
+"""Pairs made to one size and length, and varied: crops, flips, time reflected, KEEP forgotten.
+
+Generative Omnimatte (Lee et al., CVPR 2025): random crops, horizontal and temporal flips, clips that are too short
+padded by reflection in time, labels of kept objects randomly turned to unknown. Whatever is done to the input is done
+to the answer and the trimask.
+"""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from lamina.errors import InputError
+from lamina.masks.trimask import KEEP, REMOVE, UNKNOWN
+from lamina.synth.pair import Pair
+from lamina.synth.regions import by_majority
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """One size for all pairs, and how often they are varied."""
+
+    frames: int = 80
+    height: int = 128
+    width: int = 224
+    flip: float = 0.5
+    """How often left and right change places."""
+    reverse: float = 0.5
+    """How often time runs backwards."""
+    forget_keep: float = 0.5
+    """How often KEEP becomes UNKNOWN, in all of a pair that has it."""
+
+    def __post_init__(self):
+        if min(self.frames, self.height, self.width) < 1:
+            raise ValueError(f"Expected frames, height and width of at least 1: {self}.")
+        if not all(0 <= share <= 1 for share in (self.flip, self.reverse, self.forget_keep)):
+            raise ValueError(f"Expected flip, reverse and forget_keep within 0..1: {self}.")
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A part of a picture, in whole pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def of(self, pictures: np.ndarray) -> np.ndarray:
+        """The part of `t h w ...`, a view."""
+        return pictures[:, self.y : self.y + self.height, self.x : self.x + self.width]
+
+
+def augment(pair: Pair, config: AugmentConfig, rng: np.random.Generator) -> Pair:
+    """The pair cut to the size and length asked for and varied at random; all that is random comes from `rng`.
+
+    The crop is of random size, at least that asked for, and is shrunk; part of what is to be removed is in it, as far
+    as the pair has any, and in the frames that are taken of a longer clip.
+
+    Raises:
+        InputError: the pair's picture is smaller than the size asked for: nothing is enlarged.
+    """
+    flip, reverse, forget = rng.random(3) < (config.flip, config.reverse, config.forget_keep)
+    t, y, x = _something_to_remove(pair, rng)
+    pair = take_frames(pair, _first_frame(len(pair.input), config.frames, t, rng), config.frames)
+    pair = take_crop(pair, _draw_crop(pair, config, (y, x), rng), (config.width, config.height))
+    pair = flipped(pair) if flip else pair
+    pair = reflected(reversed_in_time(pair) if reverse else pair, config.frames)
+    return forgetful(pair) if forget else pair
+
+
+def flipped(pair: Pair) -> Pair:
+    """Left and right changed."""
+    return replace(
+        pair,
+        input=np.ascontiguousarray(pair.input[:, :, ::-1]),
+        target=np.ascontiguousarray(pair.target[:, :, ::-1]),
+        trimask=np.ascontiguousarray(pair.trimask[:, :, ::-1]),
+    )
+
+
+def reversed_in_time(pair: Pair) -> Pair:
+    """The last frame first."""
+    return take_order(pair, np.arange(len(pair.input))[::-1])
+
+
+def reflected(pair: Pair, frames: int) -> Pair:
+    """A pair of `frames` frames: a shorter one runs back and forth, its last and first frame shown twice in a turn.
+
+    So the published code pads clips for the network.
+    """
+    count = len(pair.input)
+    return take_order(pair, reflection(count, frames)) if frames > count else pair
+
+
+def reflection(count: int, frames: int) -> np.ndarray:
+    """Numbers of the frames of a clip of `count` frames that runs back and forth.
+
+    >>> reflection(3, 8).tolist()
+    [0, 1, 2, 2, 1, 0, 0, 1]
+    """
+    place = np.arange(frames) % (2 * count)
+    return np.minimum(place, 2 * count - 1 - place)
+
+
+def forgetful(pair: Pair) -> Pair:
+    """KEEP becomes UNKNOWN: what is to stay has to be seen from the picture alone."""
+    return replace(pair, trimask=np.where(pair.trimask == KEEP, np.uint8(UNKNOWN), pair.trimask))
+
+
+def take_frames(pair: Pair, start: int, count: int) -> Pair:
+    """Frames from `start` on, at most `count`."""
+    return take_order(pair, np.arange(len(pair.input))[start : start + count])
+
+
+def take_order(pair: Pair, order: np.ndarray) -> Pair:
+    """The frames of these numbers."""
+    return replace(pair, input=pair.input[order], target=pair.target[order], trimask=pair.trimask[order])
+
+
+def take_crop(pair: Pair, crop: Crop, size: tuple[int, int]) -> Pair:
+    """A part of the picture, shrunk to `size` (width, height) by averaging, the trimask by majority."""
+    return replace(
+        pair,
+        input=_shrunk(crop.of(pair.input), size),
+        target=_shrunk(crop.of(pair.target), size),
+        trimask=by_majority(crop.of(pair.trimask), lambda region: _shrunk(region, size)),
+    )
+
+
+def _shrunk(pictures: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if pictures.shape[2:0:-1] == size:
+        return np.ascontiguousarray(pictures)
+    return np.stack([cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in pictures])
+
+
+def _something_to_remove(pair: Pair, rng: np.random.Generator) -> tuple[int, int, int]:
+    """Frame, row and column of a random pixel that is to be removed, or of any pixel where nothing is."""
+    frames = np.flatnonzero((pair.trimask == REMOVE).any((1, 2)))
+    t = int(rng.choice(frames)) if len(frames) else int(rng.integers(len(pair.trimask)))
+    pixels = np.flatnonzero(pair.trimask[t] == REMOVE)
+    pixel = int(rng.choice(pixels)) if len(pixels) else int(rng.integers(pair.trimask[t].size))
+    y, x = divmod(pixel, pair.trimask.shape[2])
+    return t, y, x
+
+
+def _first_frame(count: int, frames: int, shown: int, rng: np.random.Generator) -> int:
+    """Where `frames` frames begin that have frame `shown` among them."""
+    return _start(count, min(count, frames), shown, rng)
+
+
+def _draw_crop(pair: Pair, config: AugmentConfig, shown: tuple[int, int], rng: np.random.Generator) -> Crop:
+    """A random part of the shape asked for that has pixel `shown` (row, column) in it."""
+    height, width = pair.trimask.shape[1:]
+    largest = min(width / config.width, height / config.height)
+    if largest < 1:
+        raise InputError(
+            f"pair {pair.seed} of {pair.source!r}",
+            got=f"{width}x{height} pixels",
+            wanted=f"{config.width}x{config.height} or more, the size of the crop",
+            do="Make the source's pairs larger, or ask for smaller crops.",
+        )
+    scale = np.exp(rng.uniform(0, np.log(largest)))
+    size = min(width, round(config.width * scale)), min(height, round(config.height * scale))
+    y, x = shown
+    return Crop(_start(width, size[0], x, rng), _start(height, size[1], y, rng), *size)
+
+
+def _start(room: int, size: int, inside: int, rng: np.random.Generator) -> int:
+    """A random start of `size` places out of `room`, such that place `inside` is among them."""
+    return int(rng.integers(max(0, inside - size + 1), min(inside, room - size) + 1))
