@@ -48,9 +48,9 @@ def edge_colour(rgb: UInt8[np.ndarray, "h w 3"], alpha: Float32[np.ndarray, "h w
     edge, opaque = (alpha > 0) & (alpha < 1), alpha >= 1
     if not edge.any() or not opaque.any():
         return rgb
-    labels = cv2.distanceTransformWithLabels(
-        (~opaque).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )[1]
+    not_opaque = (~opaque).astype(np.uint8)
+    labels = cv2.distanceTransformWithLabels(not_opaque, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)[1]
+    labels = labels.astype(np.int64)
     colour_of = np.zeros((int(labels.max()) + 1, 3), np.uint8)
     colour_of[labels[opaque]] = rgb[opaque]
     mended = rgb.copy()
@@ -90,7 +90,7 @@ def cut_sides(mask: Bool[np.ndarray, "t h w"]) -> tuple[bool, bool, bool, bool]:
 def place_cut(
     wanted: Place, cut: tuple[bool, bool, bool, bool], inner: tuple[int, int], outer: tuple[int, int]
 ) -> Place | None:
-    """The place nearest to `wanted` at which no straight cut of the object shows: cut sides lie on the border or beyond.
+    """The place nearest to `wanted` at which no straight cut of the object shows: cut sides lie at the border or past.
 
     None where there is no such place: an object cut off on two opposite sides in a picture smaller than the other.
     """

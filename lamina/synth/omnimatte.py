@@ -100,7 +100,7 @@ class OmnimatteSource:
         whole, some = result.recompose(start, start + count, keep, size)
         masks = np.stack([np.stack(masks) for masks in result.clip.read_masks(start, start + count, size)], axis=1)
         removed = [k for k in range(len(masks)) if k not in keep]
-        trimask = make_trimask(masks[removed].any(0), masks[keep].any(0))
+        trimask = make_trimask(np.any(masks[removed], axis=0), np.any(masks[keep], axis=0))
         return Pair(whole, some, trimask, self.name, seed, "" if keep else result.clip.caption)
 
     def _kept(self, objects: int, rng: np.random.Generator) -> list[int]:

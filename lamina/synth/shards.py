@@ -208,9 +208,14 @@ def _write_file(folder: Path, number: int, pairs: list[Pair]) -> list[ShardEntry
     with whole_file(path) as part:
         save_file(tensors, part)
     return [
-        ShardEntry(path.name, k, *pair.trimask.shape, pair.caption, pair.source, pair.seed, _checksum(own))
+        _entry(path.name, k, pair, _checksum(own))
         for k, (pair, own) in enumerate(zip(pairs, parts, strict=True))
     ]
+
+
+def _entry(file: str, number: int, pair: Pair, checksum: str) -> ShardEntry:
+    frames, height, width = pair.trimask.shape
+    return ShardEntry(file, number, frames, height, width, pair.caption, pair.source, pair.seed, checksum)
 
 
 def _write_index(folder: Path, index: ShardIndex) -> None:

@@ -19,6 +19,7 @@ from lamina.masks.trimask import make_trimask
 from lamina.synth.ken_burns import draw_move, film, film_trimask
 from lamina.synth.masked_clip import MaskedClip, check_any, read_small, size_within
 from lamina.synth.pair import Pair, chance
+from lamina.synth.tone import apply_curve, tone_curve
 
 SURVEY_PX = 144
 """Shorter side at which masks are looked through."""
@@ -28,9 +29,6 @@ ROOM = 1.25
 """Clips are read so much larger than the pairs made of them: a camera that zooms in by this much stays sharp."""
 STILL_PX = 36
 """Shorter side at which is judged whether the background stands still: small enough to be free of noise."""
-PROBE = (16.0, 235.0)
-"""Levels, of 255, that tell exposure: neither lost in the dark nor near white."""
-LEAST_PROBES = 64
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,8 @@ class TripodConfig:
     """And no more than so many are read, spread over the clip."""
     unrest: float = 4.0
     """How far clear frames may differ from their median after exposure is matched, in levels of 255, at a size without
-    noise: the 75th percentile over frames, of that the 90th over the picture. Real tripod clips have 1 to 3, water and a
-    moving camera 20 and more."""
+    noise: the 75th percentile over frames, of that the 90th over the picture. Real tripod clips have 1 to 3, water and
+    a moving camera 20 and more."""
 
     def __post_init__(self):
         if not (self.frames >= 1 and self.short_px >= 16 and 0 < self.smallest_view <= 1):
@@ -149,28 +147,11 @@ def clean_plate(clip: MaskedClip, config: TripodConfig) -> Float32[np.ndarray, "
 
 
 def match_exposure(frames: UInt8[np.ndarray, "k h w 3"]) -> Float32[np.ndarray, "k h w 3"]:
-    """The frames in levels 0..255, each times one gain per channel so that they agree with their median."""
+    """The frames in levels 0..255, each led through a tone curve so that they agree with their median."""
     levels = frames.astype(np.float32)
     middle = np.median(levels, axis=0)
     everywhere = np.ones(middle.shape[:2], bool)
-    return np.stack([frame * gain(frame, middle, everywhere) for frame in levels])
-
-
-def gain(
-    picture: Float32[np.ndarray, "h w 3"], wanted: Float32[np.ndarray, "h w 3"], where: Bool[np.ndarray, "h w"]
-) -> Float32[np.ndarray, " 3"]:
-    """Factor per channel that takes `picture` to `wanted` (levels 0..255): the median of their ratios over `where`.
-
-    A camera's exposure multiplies light, and display values follow light by a power law: so they are multiplied too.
-    1 where fewer than 64 pixels are of middle level in both.
-    """
-    factors = np.ones(3, np.float32)
-    for channel in range(3):
-        have, want = picture[..., channel][where], wanted[..., channel][where]
-        probes = (np.minimum(have, want) >= PROBE[0]) & (np.maximum(have, want) <= PROBE[1])
-        if np.count_nonzero(probes) >= LEAST_PROBES:
-            factors[channel] = np.median(want[probes] / have[probes])
-    return factors
+    return np.stack([apply_curve(frame, tone_curve(frame, middle, everywhere)) for frame in levels])
 
 
 def robust_mean(frames: Float32[np.ndarray, "k h w 3"]) -> Float32[np.ndarray, "h w 3"]:
@@ -191,8 +172,8 @@ def exposed_like(
     exposed = np.empty_like(frames)
     margin = min(frames.shape[1:3]) / 16
     for out, frame, mask in zip(exposed, frames, objects, strict=True):
-        factors = gain(plate, frame.astype(np.float32), ~grow(mask, margin))
-        out[...] = (plate * factors + 0.5).clip(0, 255)
+        curve = tone_curve(plate, frame.astype(np.float32), ~grow(mask, margin))
+        out[...] = (apply_curve(plate, curve) + 0.5).clip(0, 255)
     return exposed
 
 
