@@ -54,8 +54,8 @@ class Crop:
 def augment(pair: Pair, config: AugmentConfig, rng: np.random.Generator) -> Pair:
     """The pair cut to the size and length asked for and varied at random; all that is random comes from `rng`.
 
-    The crop is of random size, at least that asked for, and is shrunk; part of what is to be removed is in it, as far
-    as the pair has any, and in the frames that are taken of a longer clip.
+    The crop is of random size, at least that asked for, and is shrunk. A random pixel of what is to be removed, as far
+    as the pair has any, is in it and in the frames that are taken of a longer clip, mostly not at their very end.
 
     Raises:
         InputError: the pair's picture is smaller than the size asked for: nothing is enlarged.
@@ -167,5 +167,8 @@ def _draw_crop(pair: Pair, config: AugmentConfig, shown: tuple[int, int], rng: n
 
 
 def _start(room: int, size: int, inside: int, rng: np.random.Generator) -> int:
-    """A random start of `size` places out of `room`, such that place `inside` is among them."""
-    return int(rng.integers(max(0, inside - size + 1), min(inside, room - size) + 1))
+    """A random start of `size` places out of `room`, such that `inside` is among them and, if it can be, not at an end."""
+    margin = size // 8
+    first = min(max(0, inside - size + 1 + margin), room - size)
+    last = max(0, min(inside - margin, room - size))
+    return int(rng.integers(min(first, last), max(first, last) + 1))

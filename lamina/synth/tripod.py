@@ -162,7 +162,7 @@ def robust_mean(frames: Float32[np.ndarray, "k h w 3"]) -> Float32[np.ndarray, "
     middle = np.median(frames, axis=0)
     off = np.abs(frames - middle)
     near = off <= 3 * 1.4826 * np.median(off, axis=0) + 1
-    return (frames * near).sum(0) / near.sum(0)
+    return (frames * near).sum(0) / near.sum(0, dtype=np.float32)
 
 
 def exposed_like(
