@@ -167,8 +167,7 @@ def _draw_crop(pair: Pair, config: AugmentConfig, shown: tuple[int, int], rng: n
 
 
 def _start(room: int, size: int, inside: int, rng: np.random.Generator) -> int:
-    """A random start of `size` places out of `room`, such that `inside` is among them and, if it can be, not at an end."""
+    """A random start of `size` places out of `room`: `inside` is among them and, where it can be, not at their end."""
     margin = size // 8
-    first = min(max(0, inside - size + 1 + margin), room - size)
-    last = max(0, min(inside - margin, room - size))
-    return int(rng.integers(min(first, last), max(first, last) + 1))
+    first, last = np.clip([inside - size + 1 + margin, inside - margin], 0, room - size)
+    return int(rng.integers(first, last + 1))
