@@ -71,10 +71,11 @@ class PairMix(IterableDataset):
     """Pairs of all sources in proportion to their weights.
 
     Hand it to a DataLoader with any number of workers, with `batch_size` equal to `config.batch` and
-    `collate_fn=stack_pairs`, or with `batch_size=None` for single pairs. To resume: `state_dict(taken)` after `taken` pairs were
-    trained on, later `load_state_dict` into a mix of the same sources and seed. What workers had prepared beyond that
-    is prepared again. The number of ranks, of workers and the batch may be others then; all ranks must have taken
-    equally many.
+    `collate_fn=stack_pairs`, or with `batch_size=None` for single pairs.
+
+    To resume: `state_dict(taken)` after `taken` pairs were trained on, later `load_state_dict` into a mix of the same
+    sources and seed. What workers had prepared beyond that is prepared again. The number of ranks, of workers and the
+    batch may be others then; all ranks must have taken equally many.
 
     Raises InputError when there is no source, two have one name, or a weight is not above 0.
     """
