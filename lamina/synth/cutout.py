@@ -6,6 +6,9 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+FULL = 0.98
+"""A blurred mask of more than this is opaque."""
+
 
 def mask_area(mask: Bool[np.ndarray, "t h w"]) -> float:
     """Share of the picture an object covers, the mean over frames, 0..1."""
@@ -29,15 +32,17 @@ def mask_motion(mask: Bool[np.ndarray, "t h w"]) -> float:
 
 
 def soft_edge(inside: Bool[np.ndarray, "h w"], edge_px: float) -> Float32[np.ndarray, "h w"]:
-    """An alpha that rises from the mask's outline inwards over `edge_px` pixels; nothing of it is outside the mask.
+    """An alpha that rises from the mask's outline inwards over about `edge_px` pixels; nothing of it is outside.
 
-    alpha = (distance to the nearest pixel outside - 1/2) / edge_px, cut to 0..1. The picture's border is no outline.
-    So a mask that takes in a little background does not show it. `edge_px` below 1 gives a hard edge.
+    alpha = (blurred - 1/2) / (FULL - 1/2), cut to 0..1, where `blurred` is the mask under a Gaussian of deviation
+    edge_px / 2, which is 1/2 along a straight outline. So a mask that takes in a little background does not show it,
+    and its stairs do not show either. The picture's border is no outline. 0 is a hard edge.
     """
-    if inside.all():
-        return np.ones(inside.shape, np.float32)
-    distance = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.clip((distance - 0.5) / max(edge_px, 0.5), 0, 1)
+    hard = inside.astype(np.float32)
+    if edge_px <= 0:
+        return hard
+    blurred = cv2.GaussianBlur(hard, (0, 0), edge_px / 2, borderType=cv2.BORDER_REPLICATE)
+    return np.clip((blurred - 0.5) / (FULL - 0.5), 0, 1) * hard
 
 
 def edge_colour(rgb: UInt8[np.ndarray, "h w 3"], alpha: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
