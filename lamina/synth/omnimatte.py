@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from lamina.composite import flatten
 from lamina.errors import InputError
@@ -98,10 +98,22 @@ class OmnimatteSource:
         keep = self._kept(len(result.layers), rng)
         size = size_within(result.info, self.config.short_px)
         whole, some = result.recompose(start, start + count, keep, size)
-        masks = np.stack([np.stack(masks) for masks in result.clip.read_masks(start, start + count, size)], axis=1)
+        masks = self._visible(result, start, start + count, size)
         removed = [k for k in range(len(masks)) if k not in keep]
         trimask = make_trimask(np.any(masks[removed], axis=0), np.any(masks[keep], axis=0))
         return Pair(whole, some, trimask, self.name, seed, "" if keep else result.clip.caption)
+
+    def _visible(
+        self, result: OmnimatteResult, start: int, stop: int, size: tuple[int, int]
+    ) -> Bool[np.ndarray, "k t h w"]:
+        """Masks of what is seen of every object: those of a stack go on behind objects that are in front."""
+        found = np.zeros((len(result.layers), stop - start, size[1], size[0]), bool)
+        for t, masks in enumerate(result.clip.read_masks(start, stop, size)):
+            covered = np.zeros((size[1], size[0]), bool)
+            for k in reversed(result.orders[start + t]):
+                found[k, t] = masks[k] & ~covered
+                covered |= masks[k]
+        return found
 
     def _kept(self, objects: int, rng: np.random.Generator) -> list[int]:
         """Numbers of the objects that stay: never all of them."""
