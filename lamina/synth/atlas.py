@@ -1,0 +1,86 @@
+"""Pictures with all their smaller versions packed side by side, and smooth look-ups in them at any blur.
+
+A look-up reads two neighbouring sizes bilinearly and blends them (Williams 1983, "Pyramidal parametrics"). The same
+mechanism antialiases textures far away, gives a shadow its width, and a rough floor its blurred reflection.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+SMALLEST_PX = 4
+
+
+def pack(tile: Float[Tensor, "f c s s"], wrap: bool) -> Float[Tensor, "f c height width"]:
+    """A square picture and its halvings, each with a rim of one pixel: the other side (`wrap`), or empty.
+
+    Returns `f c s+2 W`: the picture at the left, its halvings below each other at the right.
+    """
+    size = tile.shape[-1]
+    levels = level_count(size)
+    packed = tile.new_zeros((*tile.shape[:2], max(size + 2, size + 2 * levels), size + size // 2 + 4))
+    mode = "circular" if wrap else "constant"
+    x, y = 0, 0
+    for level in range(levels):
+        side = tile.shape[-1] + 2
+        packed[:, :, y : y + side, x : x + side] = F.pad(tile, (1, 1, 1, 1), mode=mode)
+        x, y = size + 2, (y + side if level else 0)
+        tile = F.avg_pool2d(tile, 2) if level + 1 < levels else tile
+    return packed
+
+
+def level_count(size: int) -> int:
+    """How many sizes a picture of `size` pixels has in its atlas: halved while even, and down to 4 pixels."""
+    count = 1
+    while size % 2 == 0 and size // 2 >= SMALLEST_PX:
+        size, count = size // 2, count + 1
+    return count
+
+
+def look_up(
+    packed: Float[Tensor, "f c height width"],
+    size: int,
+    u: Float[Tensor, "f h w"],
+    v: Float[Tensor, "f h w"],
+    level: Float[Tensor, "f #h #w"],
+    wrap: bool,
+) -> Float[Tensor, "f c h w"]:
+    """Values at `u` (right) and `v` (down), 0..1 over the picture, in a version blurred by 2**level of its pixels.
+
+    Beyond 0..1 the picture repeats (`wrap`) or is empty.
+    """
+    level = level.clamp(0, level_count(size) - 1.001)
+    lower = level.floor()
+    share = (level - lower)[:, None]
+    if wrap:
+        u, v = u - u.floor(), v - v.floor()
+    fine = _one_level(packed, size, u, v, lower)
+    return torch.lerp(fine, _one_level(packed, size, u, v, lower + 1), share.expand_as(fine))
+
+
+def look_up_level(
+    packed: Float[Tensor, "f c height width"],
+    size: int,
+    u: Float[Tensor, "f h w"],
+    v: Float[Tensor, "f h w"],
+    level: int,
+    wrap: bool,
+) -> Float[Tensor, "f c h w"]:
+    """`look_up` in one whole level: half the work where the blur is known beforehand."""
+    if wrap:
+        u, v = u - u.floor(), v - v.floor()
+    return _one_level(packed, size, u, v, u.new_full((1, 1, 1), min(level, level_count(size) - 1)))
+
+
+def _one_level(packed: Tensor, size: int, u: Tensor, v: Tensor, level: Tensor) -> Tensor:
+    side = size * torch.exp2(-level)
+    below = (level > 0).to(u.dtype)
+    left = below * (size + 2)
+    # Levels 1, 2, ... take size/2 + 2, size/4 + 2, ... rows: a geometric sum.
+    top = below * (size - 2 * side + 2 * (level - 1))
+    height, width = packed.shape[-2:]
+    x = torch.minimum((u * side).clamp_min(-0.5), side + 0.5)
+    y = torch.minimum((v * side).clamp_min(-0.5), side + 0.5)
+    grid = torch.stack([(x + (left + 1)) * (2 / width) - 1, (y + (top + 1)) * (2 / height) - 1], -1)
+    return F.grid_sample(packed, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
