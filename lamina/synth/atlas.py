@@ -76,11 +76,16 @@ def look_up_level(
 def _one_level(packed: Tensor, size: int, u: Tensor, v: Tensor, level: Tensor) -> Tensor:
     side = size * torch.exp2(-level)
     below = (level > 0).to(u.dtype)
-    left = below * (size + 2)
-    # Levels 1, 2, ... take size/2 + 2, size/4 + 2, ... rows: a geometric sum.
-    top = below * (size - 2 * side + 2 * (level - 1))
     height, width = packed.shape[-2:]
-    x = torch.minimum((u * side).clamp_min(-0.5), side + 0.5)
-    y = torch.minimum((v * side).clamp_min(-0.5), side + 0.5)
-    grid = torch.stack([(x + (left + 1)) * (2 / width) - 1, (y + (top + 1)) * (2 / height) - 1], -1)
+    # Levels 1, 2, ... take size/2 + 2, size/4 + 2, ... rows: a geometric sum.
+    left = below * ((size + 2) * 2 / width) + (2 / width - 1)
+    top = below * (size - 2 * side + 2 * (level - 1)) * (2 / height) + (2 / height - 1)
+    # One grid filled in place: stacking two would copy both once more.
+    grid = u.new_empty((*torch.broadcast_shapes(u.shape, v.shape), 2))
+    torch.addcmul(left, torch.minimum((u * side).clamp_(min=-0.5), side + 0.5), _two(u, width), out=grid[..., 0])
+    torch.addcmul(top, torch.minimum((v * side).clamp_(min=-0.5), side + 0.5), _two(v, height), out=grid[..., 1])
     return F.grid_sample(packed, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _two(like: Tensor, extent: int) -> Tensor:
+    return like.new_tensor(2 / extent)

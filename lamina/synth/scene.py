@@ -175,9 +175,9 @@ def draw_scene(seed: int, config: SpriteConfig = SpriteConfig()) -> Scene:
     outdoors = bool(rng.random() < 0.55)
     floor = _floor(rng, config, outdoors)
     backdrop = _backdrop(rng, config, outdoors)
-    ambient, lamps = _lights(rng, outdoors)
+    ambient, lamps = _lights(rng, outdoors, backdrop.distance > 20)
     camera = _camera(rng, seconds, backdrop.distance)
-    view = _View(camera, config.width / config.height, min(backdrop.distance - 1.0, 12.0))
+    view = _View(camera, config.width / config.height, min(backdrop.distance - 1.0, 10.0))
     count = int(rng.integers(config.objects[0], config.objects[1] + 1))
     if config.objects[0] < config.objects[1] and rng.random() < 0.4:
         count = max(config.objects[0], min(count, 2))
@@ -221,37 +221,38 @@ def _backdrop(rng: np.random.Generator, config: SpriteConfig, outdoors: bool) ->
         "plaster", "tiled", "wallpaper", "boards", "bricks", "curtain")  # fmt: skip
     kind = names[rng.integers(len(names))]
     wind = rng.uniform(0.02, 0.06) if kind in ("hedge", "curtain") and rng.random() < 0.7 else 0.0
-    return Backdrop(materials.surface(rng, materials.WALLS[kind], config.assets.texture(rng)), rng.uniform(8, 14),
+    return Backdrop(materials.surface(rng, materials.WALLS[kind], config.assets.texture(rng)), rng.uniform(7, 12),
                     rng.uniform(3.5, 6), wind, 0.0, movie)  # fmt: skip
 
 
-def _lights(rng: np.random.Generator, outdoors: bool) -> tuple[np.ndarray, tuple[Lamp, ...]]:
+def _lights(rng: np.random.Generator, outdoors: bool, open_view: bool) -> tuple[np.ndarray, tuple[Lamp, ...]]:
     """Ambient light and lamps; shadows of cards would be lines for light from exactly beside them."""
     if outdoors:
         low = rng.random()
-        # Never from behind the backdrop: a wall there would shade everything.
         azimuth, up = rng.uniform(-1, 1) * 1.05, np.radians(rng.uniform(24, 62))
-        direction = np.array([np.sin(azimuth) * np.cos(up), np.sin(up), -np.cos(azimuth) * np.cos(up), 0.0])
+        # From behind the camera, or against it; but a wall there would shade everything.
+        against = 1 if open_view and rng.random() < 0.45 else -1
+        direction = np.array([np.sin(azimuth) * np.cos(up), np.sin(up), against * np.cos(azimuth) * np.cos(up), 0.0])
         overcast = rng.random() < 0.2
         ambient = materials.hsv(0.6, rng.uniform(0.05, 0.3), 1.0) * (rng.uniform(0.6, 0.8) if overcast
                                                                       else rng.uniform(0.22, 0.42))  # fmt: skip
         sun = materials.hsv(0.1, 0.25 * low, 1.0) * (1 - ambient.mean())
         total = ambient + sun
         return ambient / total, (Lamp(direction, sun / total, 0.4 if overcast else rng.uniform(0.012, 0.05)),)
-    ambient = materials.hsv(rng.uniform(0.05, 0.65), rng.uniform(0, 0.15), 1.0) * rng.uniform(0.25, 0.5)
-    count = int(rng.integers(1, MOST_LAMPS + 1))
+    ambient = materials.hsv(rng.uniform(0.05, 0.65), rng.uniform(0, 0.15), 1.0) * rng.uniform(0.18, 0.42)
+    count = int(rng.choice([1, 2, 3], p=[0.45, 0.35, 0.2]))
     shares = rng.dirichlet(np.full(count, 3.0)) * (1 - ambient.mean())
     spots = []
     for share in shares:
         place = np.array([rng.uniform(-5, 5), rng.uniform(3.2, 6.5), rng.uniform(-4.0, 1.5), 1.0])
         spots.append((place, materials.hsv(rng.uniform(0.05, 0.15), rng.uniform(0, 0.3), 1.0) * share))
     total = ambient + sum(colour for _, colour in spots)
-    return ambient / total, tuple(Lamp(p, c / total, float(rng.uniform(0.03, 0.16))) for p, c in spots)
+    return ambient / total, tuple(Lamp(p, c / total, float(rng.uniform(0.02, 0.11))) for p, c in spots)
 
 
 def _camera(rng: np.random.Generator, seconds: np.ndarray, far: float) -> CameraPath:
     """A tripod, a hand, a pan, a dolly, or a slow approach, always looking at the place of the action."""
-    height, target = rng.uniform(1.1, 2.9), np.array([0.0, rng.uniform(0.4, 0.9), min(6.5, far * 0.6)])
+    height, target = rng.uniform(0.8, 2.6), np.array([0.0, rng.uniform(0.45, 1.1), min(6.0, far * 0.6)])
     frames = len(seconds)
     kind = rng.choice(["tripod", "hand", "pan", "dolly", "approach"], p=[0.25, 0.2, 0.2, 0.25, 0.1])
     run = (seconds - seconds.mean())[:, None]
@@ -288,6 +289,10 @@ class _View:
         half = 0.5 * z / self.camera.focal[middle]
         centre = self.camera.position[middle, 0] + z * np.tan(self.camera.angles[middle, 0])
         return centre - half, centre + half
+
+    def largest(self, side: float) -> float:
+        """The depth at which a card of this height is a fifth of the picture's; further it would be a speck."""
+        return side * self.camera.focal[len(self.camera.focal) // 2] * self.aspect / 0.2
 
     def nearest(self, side: float) -> float:
         """The least depth at which a card of this height is whole in the picture, and its feet are in it."""
@@ -335,7 +340,7 @@ def _actor(
     rng: np.random.Generator, name: str, model: tuple, depth: float, seconds: np.ndarray, view: _View, floor: Floor
 ) -> Actor:
     kind, shape_seed, side, palette, skin, cutout = model
-    depth = min(max(depth, view.nearest(side) * rng.uniform(0.95, 1.2)), view.farthest)
+    depth = min(max(min(depth, view.largest(side)), view.nearest(side) * rng.uniform(0.95, 1.2)), view.farthest)
     still = kind in STANDING or rng.random() < 0.15
     vigour = float(rng.uniform(0.25, 1.0))
     place, facing = _way(rng, kind, side, depth, seconds, view, still)
@@ -367,7 +372,7 @@ def _way(
     if kind == "ball" and not still:
         lift = rng.uniform(0.2, 1.0) * np.abs(np.sin(rng.uniform(2.5, 5) * seconds + rng.uniform(0, 3)))
     if kind in FLYING:
-        lift = rng.uniform(0.15, 1.1) + 0.15 * np.sin(rng.uniform(1, 3) * seconds + rng.uniform(0, 6))
+        lift = rng.uniform(0.4, 1.3) + 0.15 * np.sin(rng.uniform(1, 3) * seconds + rng.uniform(0, 6))
         lift = np.clip(lift - (kind == "leaf") * 0.3 * run, 0.05, None)
     return np.stack([x, lift, z], 1), facing
 

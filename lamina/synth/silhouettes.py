@@ -12,7 +12,7 @@ from lamina.synth.motions import CAPSULES, HARMONICS
 
 MARGIN = 0.1
 SPAN = 1 + 2 * MARGIN
-BLUR_TAPS = 9
+BLUR_TAPS = 7
 
 
 def paint(
@@ -101,14 +101,13 @@ def _light(lean_x: Tensor, lean_y: Tensor, lamps: tuple[Tensor, Tensor, Tensor])
 
 def smear(card: Float[Tensor, "o 4 s s"], along: Float[Tensor, "o 2"]) -> Float[Tensor, "o 4 s s"]:
     """Motion blur: the mean of the card over a way of `along` pixels, right and down."""
-    steps = torch.linspace(-0.5, 0.5, BLUR_TAPS, device=card.device)
     size = card.shape[-1]
-    eye = torch.eye(2, 3, device=card.device).expand(len(card), -1, -1)
+    eye = torch.eye(2, 3, device=card.device).expand(1, -1, -1)
+    still = F.affine_grid(eye, [1, 1, size, size], align_corners=False)
+    way = along[:, None, None] * (2 / size)
     total = torch.zeros_like(card)
-    for step in steps:
-        shift = eye.clone()
-        shift[:, :, 2] = along * (2 * step / size)
-        total += F.grid_sample(card, F.affine_grid(shift, list(card.shape), align_corners=False), align_corners=False)
+    for tap in range(BLUR_TAPS):
+        total += F.grid_sample(card, still + way * (tap / (BLUR_TAPS - 1) - 0.5), align_corners=False)
     return total / BLUR_TAPS
 
 
