@@ -43,7 +43,7 @@ def look_up(
     size: int,
     u: Float[Tensor, "f h w"],
     v: Float[Tensor, "f h w"],
-    level: Float[Tensor, "f #h #w"],
+    level: Float[Tensor, "*fhw"],
     wrap: bool,
 ) -> Float[Tensor, "f c h w"]:
     """Values at `u` (right) and `v` (down), 0..1 over the picture, in a version blurred by 2**level of its pixels.

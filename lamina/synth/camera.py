@@ -35,7 +35,7 @@ class Rays:
 
 
 def rays(
-    position: Float[Tensor, "f 3"], angles: Float[Tensor, "f 3"], focal: Float[Tensor, "f"], height: int, width: int
+    position: Float[Tensor, "f 3"], angles: Float[Tensor, "f 3"], focal: Float[Tensor, " f"], height: int, width: int
 ) -> Rays:
     """Rays of all pixels; `angles` are yaw, pitch, roll in radians, `focal` is in picture widths."""
     device = position.device

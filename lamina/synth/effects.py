@@ -12,7 +12,8 @@ from lamina.synth.ground import Ground
 from lamina.synth.silhouettes import MARGIN, SPAN
 from lamina.synth.stage import VEIL_PX, Cards, Lamps, Stage
 
-CONTACT_LEVEL = 2
+CONTACTS = ((0.05, 2, 0.1, 0.65), (0.22, 4, 0.32, 0.4))
+"""Height on the card, level of its atlas, depth on the ground, darkness: below the feet, and below the body."""
 NEAREST_LAMP = 0.05
 
 
@@ -60,16 +61,17 @@ def occluded(lamps: Lamps, lamp: int, ground: Ground, cards: Cards, slot: int) -
 
 
 def _contact(ground: Ground, cards: Cards, slot: int) -> Tensor:
-    """Less sky is seen from beside something that stands there: darkest below its feet."""
+    """Less sky is seen from beside something that stands there: darkest below its feet, a little all around it."""
     place, side = cards.place[:, slot, :, None, None], cards.side[:, slot, None, None]
-    low = place[:, 1] + 0.05 * side
-    u = _card_u(ground.x, place, side)
-    v = _card_v(low, place, side).expand_as(u)
-    near = look_up_level(cards.atlas[slot][:, 3:], cards.size, u, v - place[:, 1] / side / SPAN, CONTACT_LEVEL, wrap=False)
-    away = (ground.z - place[:, 2]) / (0.09 * side)
-    # Flying or bouncing, it takes less away, and soon nothing.
-    air = torch.exp(-12 * place[:, 1] / side)
-    return near[:, 0] * torch.exp(-away * away) * (0.75 * air) * ground.cover
+    u, away = _card_u(ground.x, place, side), (ground.z - place[:, 2]) / side
+    alpha = cards.atlas[slot][:, 3:]
+    taken = torch.zeros_like(u)
+    for height, level, width, weight in CONTACTS:
+        v = ((1 + MARGIN - height) / SPAN * torch.ones_like(side)).expand_as(u)
+        near = look_up_level(alpha, cards.size, u, v, level, wrap=False)[:, 0]
+        # Flying or bouncing, it takes less away, and soon nothing.
+        taken = taken + near * torch.exp(-((away / width) ** 2)) * (weight * torch.exp(-place[:, 1].abs() / side / width))
+    return taken.clamp_max(0.9) * ground.cover
 
 
 def _image(stage: Stage, ground: Ground, cards: Cards, slot: int) -> Tensor:

@@ -67,7 +67,8 @@ def lay_ground(stage: Stage) -> Ground:
 def _paint_ground(stage: Stage, x: Tensor, z: Tensor, depth: Tensor, patches: Tensor) -> Tensor:
     tile, _, _, puddles, ripples, wind, water = stage.floor.unbind(1)
     if bool((wind > 0).any()):
-        gust = torch.sin(1.1 * x + 0.8 * z - 3.0 * stage.seconds) + 0.6 * torch.sin(2.7 * x - 1.9 * z - 5 * stage.seconds)
+        gust = torch.sin(1.1 * x + 0.8 * z - 3.0 * stage.seconds)
+        gust = gust + 0.6 * torch.sin(2.7 * x - 1.9 * z - 5 * stage.seconds)
         x, z = x + wind * gust, z + 0.5 * wind * gust
     if bool((water > 0).any()):
         flow = 0.12 * water * stage.seconds
@@ -93,7 +94,8 @@ def _backdrop(stage: Stage, x: Tensor, y: Tensor) -> Tensor:
     if bool((wind > 0).any()):
         x = x + wind * (torch.sin(1.3 * y + 2.1 * stage.seconds) + torch.sin(0.9 * x + 3.1 * stage.seconds))
     up = y / high
-    v = torch.where(sky > 0, 1 - up.clamp(*SKY_LIMITS), 1 - up)
+    # A mirrored sky is seen up to overhead; it comes ever closer to the top row and never past it.
+    v = torch.where(sky > 0, torch.exp(-up.clamp_min(0)).clamp(*SKY_LIMITS), 1 - up)
     level = (distance * stage.rays.pixel * TILE_PX / torch.maximum(across, high)).log2() + 0.2 * (sky > 0)
     seen = _by_sample(stage, stage.view, TILE_PX, x / across, v, level)
     if stage.movie is None:
@@ -126,7 +128,8 @@ def _falls(stage: Stage, x: Tensor, y: Tensor, z: Tensor, below: Tensor) -> tupl
         square = dx * dx + dy * dy + dz * dz
         # The middle of the scene, (0, 0, 6), is lit with 1.
         middle = px * px + py * py + (pz - 6) ** 2
-        spot = (middle / square).clamp_max(9) ** 1.5 * torch.where(below, dy / py.clamp_min(0.1), -dz / py.clamp_min(0.1))
+        facing = torch.where(below, dy, -dz) / py.clamp_min(0.1)
+        spot = (middle / square).clamp_max(9) ** 1.5 * facing
         sun = torch.where(below, torch.ones_like(dz), (-dz / py.clamp_min(0.3)).clamp(0, 1.2))
         found.append(torch.where(near > 0, spot.clamp(0, 2.5), sun))
     return tuple(found)
@@ -143,7 +146,8 @@ def _mirror_share(stage: Stage, patches: Tensor) -> Tensor:
     steep = -rays.up / (1 + rays.across**2 + rays.up**2).sqrt()
     grazing = (1 - steep.clamp(0, 1)) ** 3
     most = (reflects * 1.9).clamp_max(0.75)
-    return torch.lerp(reflects.expand_as(steep), most.expand_as(steep), grazing) * _puddle(puddles, patches) * (reflects > 0)
+    share = torch.lerp(reflects.expand_as(steep), most.expand_as(steep), grazing)
+    return share * _puddle(puddles, patches) * (reflects > 0)
 
 
 def _ripples(stage: Stage, x: Tensor, z: Tensor, depth: Tensor) -> tuple[Tensor, Tensor] | None:

@@ -1,4 +1,4 @@
-"""Surfaces and skies drawn at random, but as the world has them: grass is green, joints run straight, hills are hazy."""
+"""Surfaces and skies drawn at random, but as the world has them: grass is green, joints run straight, hills hazy."""
 
 import colorsys
 

@@ -67,7 +67,8 @@ def walker(rng: np.random.Generator, gait: Gait) -> Pose:
     top = neck + _point(0.02 + 0 * phase, head + 0.035 + 0 * phase)
     body = [(hip, 0.062 * build, neck, 0.075 * build, 0)]
     hair = top + _point(-0.012 + 0 * phase, 0.014 + 0 * phase)
-    crown = [(hair, head, hair, head, 3), (top + _point(0.014 + 0 * phase, -0.01 + 0 * phase), head * 0.9, top, 0.02, 2)]
+    face = top + _point(0.014 + 0 * phase, -0.01 + 0 * phase)
+    crown = [(hair, head, hair, head, 3), (face, head * 0.9, top, 0.02, 2)]
     return _grounded(arms[:2] + parts[:3] + body + crown + parts[3:] + arms[2:], len(phase))
 
 
@@ -121,7 +122,8 @@ def cart(rng: np.random.Generator, gait: Gait) -> Pose:
     back, front = rng.uniform(-0.26, -0.12), rng.uniform(0.06, 0.16)
     roof = floor + high * 0.8 + cabin * 0.35
     parts += [(_point(back + zero, roof), cabin, _point(front + zero, roof), cabin * 0.9, 0)]
-    parts += [(_point(back + 0.02 + zero, roof + 0.01), cabin * 0.55, _point(front + zero, roof + 0.01), cabin * 0.5, 3)]
+    pane = _point(back + 0.02 + zero, roof + 0.01), _point(front + zero, roof + 0.01)
+    parts += [(pane[0], cabin * 0.55, pane[1], cabin * 0.5, 3)]
     for x in (-0.24, 0.25):
         hub = _point(x + zero, radius + zero)
         parts += [(hub, radius, hub, radius, 1), (hub, radius * 0.55, hub, radius * 0.55, 2)]
@@ -148,7 +150,8 @@ def blob(rng: np.random.Generator, gait: Gait) -> Pose:
     amounts = rng.uniform(0.03, 0.13, 4) * (0.3 + gait.vigour)
     t = gait.seconds[:, None]
     waves = np.zeros((len(t), 2, HARMONICS))
-    waves[:, 0, 1:5], waves[:, 1, 1:5] = amounts * np.sin(rates * t + phases), amounts * np.cos(rates * t * 0.7 + phases)
+    waves[:, 0, 1:5] = amounts * np.sin(rates * t + phases)
+    waves[:, 1, 1:5] = amounts * np.cos(rates * t * 0.7 + phases)
     squash = 1 + 0.16 * gait.vigour * np.sin(6 * gait.distance + 2.5 * gait.seconds)
     wide, high = rng.uniform(0.28, 0.4) / squash, rng.uniform(0.26, 0.4) * squash
     centre = _point(0 * squash, high)
@@ -170,8 +173,10 @@ def crate(rng: np.random.Generator, gait: Gait) -> Pose:
     outline = _outline(_point(zero, high + zero), wide, high)
     bands = rng.uniform(-0.6, 0.6, int(rng.integers(1, 3)))
     reach = wide * 0.9
-    parts = [(_point(zero - reach, high + high * b + zero), 0.02, _point(zero + reach, high + high * b + zero), 0.02, 1)
-             for b in bands]
+    parts = [
+        (_point(zero - reach, high + high * b + zero), 0.02, _point(zero + reach, high + high * b + zero), 0.02, 1)
+        for b in bands
+    ]
     return _grounded(parts, len(zero), outline, waves)
 
 

@@ -19,7 +19,7 @@ def paint(
     capsules: Float[Tensor, "o 14 6"],
     outline: Float[Tensor, "o 6"],
     waves: Float[Tensor, "o 2 8"],
-    facing: Float[Tensor, "o"],
+    facing: Float[Tensor, " o"],
     colours: Float[Tensor, "o 15 3"],
     skin: Float[Tensor, "o 3 half half"],
     lamps: tuple[Float[Tensor, "o 3"], Float[Tensor, "o l 3"], Float[Tensor, "o l 3"]],
@@ -112,7 +112,7 @@ def smear(card: Float[Tensor, "o 4 s s"], along: Float[Tensor, "o 2"]) -> Float[
 
 
 def puffs(
-    veil: Float[Tensor, "o 8"], seconds: Float[Tensor, "o"], facing: Float[Tensor, "o"], size: int
+    veil: Float[Tensor, "o 8"], seconds: Float[Tensor, " o"], facing: Float[Tensor, " o"], size: int
 ) -> Float[Tensor, "o 1 {size} {size}"]:
     """Alpha of splash or dust low behind the feet, on cards too: clumps that rise, spread and thin out."""
     strength, wide, high, drift, seed = (veil[:, part, None, None] for part in (0, 4, 5, 6, 7))

@@ -24,7 +24,8 @@ from lamina.composite import over
 from lamina.errors import InputError
 from lamina.synth.compose import Drawn, draw
 from lamina.synth.degrade import block_codec, noise_like
-from lamina.synth.scene import Scene, SpriteConfig, Wear, draw_scene
+from lamina.synth.drawing import draw_scene
+from lamina.synth.scene import Scene, SpriteConfig, Wear
 from lamina.synth.stage import Stage, paint_scenes, set_stage
 
 Stored = Literal["float32", "float16", "uint8"]
@@ -85,7 +86,7 @@ BY_OBJECT = {"solos": 3, "masks": 1, "silhouettes": 1, "colours": 3, "shadows": 
 
 
 def stream(
-    config: SpriteConfig = SpriteConfig(),
+    config: SpriteConfig,
     seed: int = 0,
     device: torch.device | str = "cpu",
     stored: Stored = "float32",
@@ -248,9 +249,7 @@ def _worn(picture: Tensor, noise: Tensor, wear: Wear) -> Tensor:
     return to_stored(block_codec(noisy, wear.quality) if wear.quality < 1 else noisy, picture.dtype)
 
 
-def flatten_sample(
-    sample: Sample, plate: Float[Tensor, "b t 3 h w"] | None = None
-) -> Float[Tensor, "b t 3 h w"]:
+def flatten_sample(sample: Sample, plate: Float[Tensor, "b t 3 h w"] | None = None) -> Float[Tensor, "b t 3 h w"]:
     """Lay a sample's layers over its clean plate, or over another ground of its size: the clean input again."""
     ground = to_levels(sample.clean_plate if plate is None else plate)
     for slot in range(sample.order.shape[2]):

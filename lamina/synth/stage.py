@@ -1,5 +1,6 @@
 """Scenes of one size and one number of objects as tensors on a device, sample by sample and frame by frame."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,13 +10,15 @@ from torch import Tensor
 
 from lamina.synth.atlas import pack
 from lamina.synth.camera import Rays, rays, seen_at
-from lamina.synth.scene import MOST_LAMPS, Actor, Scene
+from lamina.synth.scene import Actor, Scene
 from lamina.synth.silhouettes import SPAN, paint, part_colours, puffs, smear
 from lamina.synth.textures import Sky, Surface, noise_tile, paint_skies, paint_surfaces
 
 TILE_PX, PATCH_PX, VEIL_PX = 256, 64, 32
 LONGEST_SMEAR = 0.16
 """Of a card; further the edge of the card would be reached."""
+OUT_OF_SIGHT = (0.0, -500.0, 5.0)
+"""Where cards stand that a scene does not have, in a batch where others do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +75,11 @@ class Stage:
     """Cards of the stage are listed back to front in every frame; this is which object each of them is, on the CPU."""
 
 
-def set_stage(scenes: list[Scene], start: int, stop: int, painted: tuple[Tensor, ...], device: torch.device) -> Stage:
+def set_stage(
+    scenes: list[Scene], start: int, stop: int, painted: tuple[Tensor, Tensor, Tensor], device: torch.device
+) -> Stage:
     """Frames start..stop-1 of scenes that have the same size and the same number of objects."""
+
     def by_frame(values: list[np.ndarray]) -> Tensor:
         return _tensor(np.concatenate([value[start:stop] for value in values]), device)
 
@@ -113,18 +119,20 @@ def paint_scenes(scenes: list[Scene], device: torch.device) -> tuple[Tensor, Ten
         which = [place for place, scene in enumerate(scenes) if isinstance(scene.backdrop.view, kind)]
         if which:
             views[which] = painter([scenes[place].backdrop.view for place in which], TILE_PX, device)  # type: ignore
-    noise = [noise_tile(_tensor(np.stack([s.floor.surface.noise[k] for s in scenes]), device), PATCH_PX) for k in (1, 2)]
+    lattices = [np.stack([scene.floor.surface.noise[octave] for scene in scenes]) for octave in (1, 2)]
+    noise = [noise_tile(_tensor(lattice, device), PATCH_PX) for lattice in lattices]
     return pack(grounds, True), pack(views, True), pack((noise[0] + 0.5 * noise[1])[:, None], True)
 
 
-def _lamps(scenes: list[Scene], by_sample) -> Lamps:
+def _lamps(scenes: list[Scene], by_sample: Callable[[list], Tensor]) -> Lamps:
     count = max(len(scene.lamps) for scene in scenes)
-    place, colour, soft = np.zeros((len(scenes), count, 4)), np.zeros((len(scenes), count, 3)), np.ones((len(scenes), count))
-    place[..., 1:] = (1.0, -1.0, 0.0)
+    # A lamp that is missing has no colour, but is somewhere.
+    place = np.tile([0.0, 1.0, -1.0, 0.0], (len(scenes), count, 1))
+    colour, soft = np.zeros((len(scenes), count, 3)), np.ones((len(scenes), count))
     for row, scene in enumerate(scenes):
         for column, lamp in enumerate(scene.lamps):
             place[row, column], colour[row, column], soft[row, column] = lamp.position, lamp.colour, lamp.softness
-    return Lamps(by_sample([s.ambient for s in scenes]), by_sample(place), by_sample(colour), by_sample(soft * 1.0))
+    return Lamps(by_sample([s.ambient for s in scenes]), by_sample([*place]), by_sample([*colour]), by_sample([*soft]))
 
 
 def _backdrop(scene: Scene) -> list[float]:
@@ -178,16 +186,17 @@ def _cards(
     rows = (np.repeat(np.arange(len(scenes)), frames)[:, None] * count + ranks).reshape(-1)
     moment = np.repeat(np.tile(np.arange(*span), len(scenes)), count)
     take = lambda values: np.stack([values[row][frame] for row, frame in zip(rows, moment, strict=True)])  # noqa: E731
-    pose = [_tensor(take([getattr(actor.pose, part) for actor in known]), device)
-            for part in ("capsules", "outline", "waves")]  # fmt: skip
+    capsules, outline, waves = (_tensor(take([getattr(actor.pose, part) for actor in known]), device)
+            for part in ("capsules", "outline", "waves"))  # fmt: skip
     row = torch.from_numpy(rows).to(device)
     own = lambda values: _tensor(np.stack(values), device)[row]  # noqa: E731
     place = _tensor(take([actor.place for actor in known]), device)
-    place = torch.where(own([float(actor is None) for actor in flat])[:, None] > 0, place.new_tensor([0, -500, 5]), place)
+    missing = own([float(actor is None) for actor in flat])[:, None] > 0
+    place = torch.where(missing, place.new_tensor(OUT_OF_SIGHT), place)
     facing = own([actor.facing for actor in known])
     colours = part_colours(own([actor.palette for actor in known]), own([actor.pose.groups for actor in known]).long())
     skin = paint_surfaces([actor.skin for actor in known], size // 2, device)[row]
-    card = paint(*pose, facing, colours, skin, _directions(lamps, place, count))
+    card = paint(capsules, outline, waves, facing, colours, skin, _directions(lamps, place, count))
     card = _with_cutouts(card, known, rows)
     if any(scene.shutter for scene in scenes):
         smears = _tensor(take(_smears(scenes, actors, there, size)), device)

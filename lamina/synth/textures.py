@@ -56,7 +56,7 @@ def lattices(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
 def noise_tile(
     noise: Float[Tensor, "f n n"], size: int, across: int = 1, down: int = 1
 ) -> Float[Tensor, "f {size} {size}"]:
-    """A lattice as a smooth tile that repeats without a seam; `across` and `down` squeeze it a whole number of times."""
+    """A lattice as a smooth tile without a seam; `across` and `down` squeeze it a whole number of times."""
     pad = 3
     around = F.pad(noise.tile(1, down, across)[:, None], (pad, pad, pad, pad), mode="circular")
     cells = noise.shape[-1]
@@ -68,9 +68,7 @@ def noise_tile(
     return F.grid_sample(around, grid, mode="bicubic", padding_mode="border", align_corners=False)[:, 0]
 
 
-def paint_surfaces(
-    surfaces: list[Surface], size: int, device: torch.device
-) -> Float[Tensor, "f 3 {size} {size}"]:
+def paint_surfaces(surfaces: list[Surface], size: int, device: torch.device) -> Float[Tensor, "f 3 {size} {size}"]:
     """Tiles of many surfaces, display-referred RGB 0..1."""
     cells = _stack([np.asarray([*s.cells, s.joint, *s.weights, s.roughness]) for s in surfaces], device)
     columns, rows, shift, joint, vary, checks, stripes, rough, fibres, detail = cells.T[:, :, None, None]
@@ -132,14 +130,16 @@ def _with_pictures(tile: Tensor, surfaces: list[Surface]) -> Tensor:
 def paint_skies(skies: list[Sky], size: int, device: torch.device) -> Float[Tensor, "f 3 {size} {size}"]:
     """Tiles of many skies: top row overhead, bottom row on the ground, left and right edges fit together."""
     colours = _stack([s.colours for s in skies], device)[..., None, None]
-    grain = sum(0.55**k * noise_tile(_stack([s.noise[k] for s in skies], device), size) for k in range(len(OCTAVES)))
-    streaks = sum(
-        0.55**k * noise_tile(_stack([s.noise[k] for s in skies], device), size, down=3) for k in range(len(OCTAVES) - 1)
-    )
+    grain, streaks = torch.zeros(1, device=device), torch.zeros(1, device=device)
+    for octave in range(len(OCTAVES)):
+        lattice = _stack([sky.noise[octave] for sky in skies], device)
+        grain = grain + 0.55**octave * noise_tile(lattice, size)
+        # Clouds are seen from below and far away: wider than high.
+        streaks = streaks + 0.55**octave * noise_tile(lattice, size, down=3)
     up = (1 - (torch.arange(size, device=device) + 0.5) / size)[:, None]
     tile = torch.lerp(colours[:, 0], colours[:, 1], (up.clamp(0, 1) ** 0.6).expand(len(skies), 1, size, size))
     cover = _stack([np.asarray([s.clouds]) for s in skies], device)[:, :, None]
-    cloud = ((streaks - 1.1 + 2 * cover) * 1.2).clamp(0, 1) * (up * 6).clamp(0, 1)
+    cloud = ((streaks - 1.1 + 2 * cover) * 1.2).clamp(0, 1) * (up * 6).clamp(0, 1) * (2.2 * (1 - up)).clamp(0, 1)
     tile = torch.lerp(tile, colours[:, 2], cloud[:, None].expand_as(tile))
     ridges = _stack([s.hills for s in skies], device)
     for ridge in range(2):
