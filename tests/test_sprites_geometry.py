@@ -171,7 +171,7 @@ def test_the_codec_keeps_flat_pictures_and_loses_detail():
     assert (block_codec(flat, 0.5) - flat).abs().amax() < 0.02
     busy = chance(1, 3, 20, 28)
     losses = [float((block_codec(busy, quality) - busy).pow(2).mean()) for quality in (1.0, 0.7, 0.4)]
-    assert losses[0] < 1e-4 < losses[1] < losses[2]
+    assert losses[0] < 6e-4 < losses[1] < losses[2]
     assert block_codec(busy, 0.4).shape == busy.shape
 
 

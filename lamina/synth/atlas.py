@@ -88,4 +88,4 @@ def _one_level(packed: Tensor, size: int, u: Tensor, v: Tensor, level: Tensor) -
 
 
 def _two(like: Tensor, extent: int) -> Tensor:
-    return like.new_tensor(2 / extent)
+    return like.new_full((), 2 / extent)

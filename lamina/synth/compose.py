@@ -55,16 +55,19 @@ class Set:
 def draw(stage: Stage) -> Iterator[Float[Tensor, "f 3 h w"] | Drawn]:
     """The plate, then every object back to front, then the picture."""
     base = _set_scenery(stage, lay_ground(stage))
-    plate = _picture(stage, base, base.lit)
+    plate = _picture(stage, base, base.lit).clamp_max(1)
     yield plate
     lit, below, fronts = base.lit, plate, []
     for slot in range(stage.order.shape[1]):
         effect = cast(stage, base.ground, stage.cards, slot)
         light = _light(base.ground, effect)
         lit = _after(lit, effect, base.ground)
-        ground = _picture(stage, base, lit)
+        full = _picture(stage, base, lit)
+        ground = full.clamp_max(1)
+        # What would pass white is taken from the light, so that the parts still make the picture.
+        light = (light - (full - ground)).clamp_min(0)
         shadow = ((ground - light) / below.clamp_min(TINY)).clamp(0, 1)
-        alone = ground if slot == 0 else _picture(stage, base, _after(base.lit, effect, base.ground))
+        alone = ground if slot == 0 else _picture(stage, base, _after(base.lit, effect, base.ground)).clamp_max(1)
         front = (
             seen(stage.rays, stage.exposure, stage.cards, slot),
             veil_seen(stage.rays, stage.cards, slot),

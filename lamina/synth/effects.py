@@ -3,17 +3,18 @@
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from lamina.synth.atlas import look_up, look_up_level
+from lamina.synth.atlas import look_up
 from lamina.synth.camera import Rays
 from lamina.synth.ground import Ground
 from lamina.synth.silhouettes import MARGIN, SPAN
 from lamina.synth.stage import VEIL_PX, Cards, Lamps, Stage
 
-CONTACTS = ((0.05, 2, 0.1, 0.65), (0.22, 4, 0.32, 0.4))
-"""Height on the card, level of its atlas, depth on the ground, darkness: below the feet, and below the body."""
+CONTACTS = ((0.09, 0.02, 0.1, 0.75), (0.45, 0.08, 0.32, 0.45))
+"""Up to which height a card counts, how far it is smoothed, depth on the ground, darkness: feet, then body."""
 NEAREST_LAMP = 0.05
 
 
@@ -63,15 +64,29 @@ def occluded(lamps: Lamps, lamp: int, ground: Ground, cards: Cards, slot: int) -
 def _contact(ground: Ground, cards: Cards, slot: int) -> Tensor:
     """Less sky is seen from beside something that stands there: darkest below its feet, a little all around it."""
     place, side = cards.place[:, slot, :, None, None], cards.side[:, slot, None, None]
-    u, away = _card_u(ground.x, place, side), (ground.z - place[:, 2]) / side
-    alpha = cards.atlas[slot][:, 3:]
-    taken = torch.zeros_like(u)
-    for height, level, width, weight in CONTACTS:
-        v = ((1 + MARGIN - height) / SPAN * torch.ones_like(side)).expand_as(u)
-        near = look_up_level(alpha, cards.size, u, v, level, wrap=False)[:, 0]
+    profiles = _profiles(cards.atlas[slot], cards.size)
+    across = (ground.x - place[:, 0]) * (2 / SPAN / side)
+    grid = torch.stack([across, torch.zeros_like(across)], -1)
+    near = F.grid_sample(profiles, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    away = ((ground.z - place[:, 2]) / side).square()
+    taken = torch.zeros_like(across)
+    for part, (_, _, width, weight) in enumerate(CONTACTS):
         # Flying or bouncing, it takes less away, and soon nothing.
-        taken = taken + near * torch.exp(-((away / width) ** 2)) * (weight * torch.exp(-place[:, 1].abs() / side / width))
+        air = weight * torch.exp(-place[:, 1].abs() / side / width)
+        taken = taken + near[:, part] * torch.exp(away * (-1 / width**2)) * air
     return taken.clamp_max(0.9) * ground.cover
+
+
+def _profiles(atlas: Tensor, size: int) -> Tensor:
+    """How much of each column of a card is filled near the ground, smoothed along the columns: `f 2 1 size`."""
+    alpha = atlas[:, 3, 1 : size + 1, 1 : size + 1]
+    found = []
+    for top, smooth, _, _ in CONTACTS:
+        rows = slice(round((1 + MARGIN - top) / SPAN * size), round((1 + MARGIN) / SPAN * size))
+        reach = round(smooth * size)
+        filled = (alpha[:, rows].mean(1, keepdim=True) * 1.5).clamp_max(1)
+        found.append(F.avg_pool1d(F.avg_pool1d(filled, 2 * reach + 1, 1, reach), 2 * reach + 1, 1, reach))
+    return torch.cat(found, 1)[:, :, None]
 
 
 def _image(stage: Stage, ground: Ground, cards: Cards, slot: int) -> Tensor:
@@ -104,7 +119,7 @@ def seen(rays: Rays, exposure: Tensor, cards: Cards, slot: int) -> Float[Tensor,
     place, side = cards.place[:, slot, :, None, None], cards.side[:, slot, None, None]
     u, v, level = _facing(rays, place, side, cards.size)
     rgba = look_up(cards.atlas[slot], cards.size, u, v, level, wrap=False)
-    return torch.cat([rgba[:, :3] * exposure, rgba[:, 3:]], 1)
+    return torch.cat([torch.minimum(rgba[:, :3] * exposure, rgba[:, 3:]), rgba[:, 3:]], 1)
 
 
 def veil_seen(rays: Rays, cards: Cards, slot: int) -> Float[Tensor, "f 1 h w"] | None:

@@ -185,7 +185,7 @@ def _cards(
     known = [there if actor is None else actor for actor in flat]
     rows = (np.repeat(np.arange(len(scenes)), frames)[:, None] * count + ranks).reshape(-1)
     moment = np.repeat(np.tile(np.arange(*span), len(scenes)), count)
-    take = lambda values: np.stack([values[row][frame] for row, frame in zip(rows, moment, strict=True)])  # noqa: E731
+    take = lambda values: np.stack(values)[rows, moment]  # noqa: E731
     capsules, outline, waves = (_tensor(take([getattr(actor.pose, part) for actor in known]), device)
             for part in ("capsules", "outline", "waves"))  # fmt: skip
     row = torch.from_numpy(rows).to(device)
