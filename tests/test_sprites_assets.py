@@ -95,8 +95,8 @@ def test_a_missing_clip_is_named(tmp_path):
 
 
 def test_the_share_is_a_share():
-    with pytest.raises(InputError, match="share of assets: got 2, wanted 0..1"):
-        open_assets(share=2)
+    with pytest.raises(InputError, match="share of assets: got 2.0, wanted 0..1"):
+        open_assets(share=2.0)
 
 
 def test_an_unreadable_picture_is_named(tmp_path):

@@ -55,8 +55,8 @@ def look_up(
     share = (level - lower)[:, None]
     if wrap:
         u, v = u - u.floor(), v - v.floor()
-    fine = _one_level(packed, size, u, v, lower)
-    return torch.lerp(fine, _one_level(packed, size, u, v, lower + 1), share.expand_as(fine))
+    fine = _one_level(packed, size, u, v, lower, wrap)
+    return torch.lerp(fine, _one_level(packed, size, u, v, lower + 1, wrap), share.expand_as(fine))
 
 
 def look_up_level(
@@ -70,10 +70,10 @@ def look_up_level(
     """`look_up` in one whole level: half the work where the blur is known beforehand."""
     if wrap:
         u, v = u - u.floor(), v - v.floor()
-    return _one_level(packed, size, u, v, u.new_full((1, 1, 1), min(level, level_count(size) - 1)))
+    return _one_level(packed, size, u, v, u.new_full((1, 1, 1), min(level, level_count(size) - 1)), wrap)
 
 
-def _one_level(packed: Tensor, size: int, u: Tensor, v: Tensor, level: Tensor) -> Tensor:
+def _one_level(packed: Tensor, size: int, u: Tensor, v: Tensor, level: Tensor, wrap: bool) -> Tensor:
     side = size * torch.exp2(-level)
     below = (level > 0).to(u.dtype)
     height, width = packed.shape[-2:]
@@ -82,10 +82,13 @@ def _one_level(packed: Tensor, size: int, u: Tensor, v: Tensor, level: Tensor) -
     top = below * (size - 2 * side + 2 * (level - 1)) * (2 / height) + (2 / height - 1)
     # One grid filled in place: stacking two would copy both once more.
     grid = u.new_empty((*torch.broadcast_shapes(u.shape, v.shape), 2))
-    torch.addcmul(left, torch.minimum((u * side).clamp_(min=-0.5), side + 0.5), _two(u, width), out=grid[..., 0])
-    torch.addcmul(top, torch.minimum((v * side).clamp_(min=-0.5), side + 0.5), _two(v, height), out=grid[..., 1])
+    for axis, (at, origin, extent) in enumerate(((u, left, width), (v, top, height))):
+        reach = 2 / extent
+        if wrap:
+            torch.addcmul(origin, at, side * reach, out=grid[..., axis])
+        else:
+            side_reach = side * reach
+            placed = torch.addcmul(origin, at, side_reach)
+            origin = origin - 0.5 * reach
+            torch.clamp(placed, origin, origin + (side_reach + reach), out=grid[..., axis])
     return F.grid_sample(packed, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-
-
-def _two(like: Tensor, extent: int) -> Tensor:
-    return like.new_full((), 2 / extent)

@@ -34,6 +34,7 @@ PIXELS_AT_ONCE = {"cpu": 1 << 18}
 """Small enough for a processor's cache; an accelerator takes `PIXELS_ELSEWHERE`."""
 PIXELS_ELSEWHERE = 1 << 24
 TINY = 1e-6
+HALF = torch.tensor(0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,8 +220,8 @@ class _Room:
 
 def to_stored(levels: Tensor, kind: torch.dtype) -> Tensor:
     """Levels 0..1 in the number type samples are kept in."""
-    levels = levels.clamp(0, 1)
-    return (levels * 255 + 0.5).to(kind) if kind == torch.uint8 else levels.to(kind)
+    # Cutting off after the decimals makes half a step above white white again.
+    return torch.add(HALF, levels, alpha=255).to(kind) if kind == torch.uint8 else levels.clamp(0, 1).to(kind)
 
 
 def to_levels(stored: Tensor) -> Tensor:
