@@ -39,10 +39,13 @@ def masked_clip(
     return MaskedClip(name, video, paths, caption)
 
 
-def walker(folder: Path, name: str = "walker", seed: int = 0, count: int = 20, first: int = -1) -> MaskedClip:
-    """A red object over soft ground, in view from the start unless `first` says when it comes."""
-    masks = [walk(t, first=first) for t in range(count)]
-    frames = [np.where(mask[..., None] > 0, np.uint8([220, 30, 40]), ground(seed)) for mask in masks]
+RED = (220, 30, 40)
+
+
+def walker(folder: Path, name: str = "walker", seed: int = 0, colour: tuple[int, int, int] = RED) -> MaskedClip:
+    """20 frames of an object over soft ground, in view from the start."""
+    masks = [walk(t, first=-1) for t in range(20)]
+    frames = [np.where(mask[..., None] > 0, np.uint8(colour), ground(seed)) for mask in masks]
     return masked_clip(folder, name, frames, [masks], f"a {name}")
 
 

@@ -73,6 +73,15 @@ def test_objects_are_united_or_single(tmp_path):
     assert not replace(clip, masks=()).objects(0, 6, SIZE).any()
 
 
+def test_half_and_more_is_the_object(tmp_path):
+    soft = np.zeros((40, 64), np.uint8)
+    soft[:, :20], soft[:, 20:40] = 127, 128
+    clip = masked_clip(tmp_path, "soft", [ground(0)] * 2, [[soft] * 2])
+    assert np.array_equal(clip.objects(0, 2, SIZE), np.stack([soft == 128] * 2))
+    united = next(clip.read_masks(0, 1, SIZE))
+    assert np.array_equal(united[0], soft == 128)
+
+
 @pytest.mark.parametrize(
     ("size", "small"), [((1920, 1080), (512, 288)), ((1080, 1920), (288, 512)), ((320, 200), (320, 200))]
 )

@@ -69,7 +69,28 @@ def test_ranks_share_the_order_out(ranks: int):
     assert len({key(pair) for pair in whole}) == len(whole)
 
 
+@dataclass(frozen=True)
+class Always:
+    """One pair for every seed."""
+
+    name: str = "always"
+
+    def pair(self, seed: int) -> Pair:
+        return toy_pair(0, frames=9, size=(60, 40))
+
+
+def test_chance_of_augmentation_is_of_seed_and_place():
+    found = {
+        pair.input.tobytes() for seed in (1, 2) for pair in PairMix(
+            [(Always(), 1.0)], MixConfig(seed=seed, augment=SMALL, length=20)
+        )
+    }  # fmt: skip
+    assert len(found) == 40
+
+
 def test_seeds_differ():
+    orders = [[a_mix(seed=seed).plan.at(place)[0] for place in range(100)] for seed in (3, 4)]
+    assert orders[0] != orders[1]
     assert [key(pair) for pair in a_mix(seed=4)] != [key(pair) for pair in a_mix()]
     assert alike(list(a_mix()), list(a_mix()))
 
@@ -177,6 +198,7 @@ def test_real_files_in_workers(tmp_path):
     mix = PairMix([(PasteSource(clips, clips, config), 1.0)], MixConfig(augment=SMALL, length=4))
     assert isinstance(mix.sources[0], PairSource)
     assert alike(loaded(mix, 2), list(mix))
+    assert alike(list(pickle.loads(pickle.dumps(mix))), list(mix))  # as workers get it where processes do not fork
 
 
 @dataclass(frozen=True)

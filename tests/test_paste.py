@@ -179,6 +179,26 @@ def two(tmp_path: Path) -> PasteSource:
     return PasteSource(clips, clips, EASY)
 
 
+def test_a_pasted_edge_shows_nothing_of_its_background():
+    mask = np.zeros((1, 16, 16), bool)
+    mask[0, 4:12, 4:12] = True
+    donor = np.where(mask[..., None], np.uint8([200, 10, 10]), np.uint8([0, 255, 0]))
+    donor[0, 4, 4:12] = donor[0, 4:12, 4] = (100, 130, 5)
+    plate = np.full((1, 16, 16, 3), 10, np.uint8)
+    pasted, _ = paste(plate, donor, mask, Place(0, 0), edge_px=1.5)
+    assert pasted[..., 1].max() <= 10 and pasted[..., 0].max() == 200
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_clip_is_pasted_over_itself(tmp_path: Path, seed: int):
+    blue = (20, 30, 230)
+    clips = (walker(tmp_path, "red", 1), walker(tmp_path, "blue", 2, colour=blue))
+    pair = PasteSource(clips, clips, EASY).pair(seed)
+    wanted = blue if pair.caption == "a red" else (220, 30, 40)
+    changed = np.abs(pair.input.astype(int) - pair.target).max(-1)
+    assert np.abs(pair.input[changed == changed.max()].astype(int) - wanted).max() < 40
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_nothing_changes_but_what_is_to_be_removed(two: PasteSource, seed: int):
     pair = two.pair(seed)

@@ -137,6 +137,15 @@ def test_exposure_is_found_and_applied():
     assert np.allclose(apply_curve(plate, nothing), plate, atol=1e-3)
 
 
+def test_exposure_is_not_taken_from_objects():
+    plate = ground(1, (120, 90)).astype(np.float32)
+    frames = plate.astype(np.uint8)[None].copy()
+    objects = np.zeros((1, 90, 120), bool)
+    objects[:, :, :84] = True
+    frames[objects] = 20
+    assert np.abs(exposed_like(plate, frames, objects)[0] - plate).max() < 3
+
+
 def test_white_stays_white():
     plate = np.full((40, 60, 3), 255, np.float32)
     plate[:20] = 100
