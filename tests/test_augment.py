@@ -118,6 +118,11 @@ def test_every_choice_is_made_about_as_often_as_said():
     assert all(pair.input[0, 0, 0, 0] < pair.input[3, 0, 0, 0] for pair in found)
 
 
+def test_time_runs_backwards_where_it_is_said():
+    pair = augment(marked(), replace(CONFIG, reverse=1.0), np.random.default_rng(0))
+    assert (np.diff(pair.input[:, 0, 0, 0].astype(int)) == -1).all()
+
+
 def test_nothing_to_remove_is_no_obstacle():
     pair = replace(marked(), trimask=np.full((6, 20, 30), UNKNOWN, np.uint8))
     assert augment(pair, CONFIG, np.random.default_rng(0)).input.shape == (4, 8, 12, 3)

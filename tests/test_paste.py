@@ -189,7 +189,7 @@ def test_a_pasted_edge_shows_nothing_of_its_background():
     assert pasted[..., 1].max() <= 10 and pasted[..., 0].max() == 200
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(14))
 def test_no_clip_is_pasted_over_itself(tmp_path: Path, seed: int):
     blue = (20, 30, 230)
     clips = (walker(tmp_path, "red", 1), walker(tmp_path, "blue", 2, colour=blue))
@@ -246,6 +246,7 @@ def test_what_does_not_move_is_not_pasted(tmp_path: Path):
     ("change", "reason"),
     [
         ({"area": (0.5, 0.9)}, "24 too small"),
+        ({"area": (0.02, 0.9), "scale": (0.5, 0.5)}, "24 too small"),
         ({"area": (0.0, 0.001)}, "24 too large"),
         ({"short_px": 80}, "24 too small in their clip"),
     ],
