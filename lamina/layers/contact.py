@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lamina.layers.follow import center_of, shift_by
 from lamina.levels import to_levels
 
 TRACK_SAMPLES = 4  # samples over which speed is measured
@@ -164,7 +165,9 @@ def _lost(cut: np.ndarray, cutter: np.ndarray, span: range, free: np.ndarray) ->
     lost = []
     for t in span[:AHEAD_SAMPLES]:
         moved = cv2.warpAffine(
-            cut[start - 1].astype(np.uint8), _shift(path * (t - start + 1)), (cut.shape[2], cut.shape[1])
+            cut[start - 1].astype(np.uint8),
+            shift_by(path * (t - start + 1))[:2].astype(np.float32),
+            (cut.shape[2], cut.shape[1]),
         )
         lost.append(float((moved.astype(bool) & cutter[t]).sum()))
     return lost
@@ -177,16 +180,7 @@ def _path(mask: np.ndarray, free: np.ndarray, start: int) -> np.ndarray | None:
         return None
     if len(before) == 1:
         return np.zeros(2)
-    return (_center(mask[before[-1]]) - _center(mask[before[0]])) / (before[-1] - before[0])
-
-
-def _center(mask: np.ndarray) -> np.ndarray:
-    rows, columns = np.nonzero(mask)
-    return np.array([columns.mean(), rows.mean()])
-
-
-def _shift(by: np.ndarray) -> np.ndarray:
-    return np.array([[1, 0, by[0]], [0, 1, by[1]]], np.float32)
+    return (center_of(mask[before[-1]]) - center_of(mask[before[0]])) / (before[-1] - before[0])
 
 
 def _shown_in(mask: np.ndarray, solo: Sequence[np.ndarray], plate: Sequence[np.ndarray], span: range) -> float:

@@ -17,6 +17,7 @@ CEILING = np.float32(4 / 255)  # above it, it is not noise but texture that we w
 
 INVISIBLE = np.float32(1 / 255)
 """Noise that nobody sees: rounding, and a good codec's. Explained like the rest, it makes no dirt and the sum exact."""
+IMMERKAER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
 NOISE_AREA = (25, 25)
 NOISE_SHARE = 0.05  # of the area must be seen
 
@@ -36,6 +37,11 @@ class Moments:
     count: np.ndarray  # h w
 
 
+def fine_detail(values: np.ndarray) -> np.ndarray:
+    """The second difference in both directions without its sign, `h w 3`: of white noise, sigma times a half normal."""
+    return np.abs(cv2.filter2D(values, -1, IMMERKAER))
+
+
 def noise_of(change: np.ndarray, space: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Standard deviation of the noise of a difference, `h w`, from the fine detail of its ratio where `seen`.
 
@@ -44,8 +50,7 @@ def noise_of(change: np.ndarray, space: np.ndarray, seen: np.ndarray) -> np.ndar
     also cancels the ground's texture under a shadow. What is left is noise, or an effect's own edge: hence a mean of
     what is small.
     """
-    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
-    fine = total(np.abs(cv2.filter2D(change, -1, kernel)) * space) / 3
+    fine = total(fine_detail(change) * space) / 3
     # Beside the object the mask would come into the difference.
     flat = (cv2.erode(seen.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & (fine < CEILING)
     weight = cv2.blur(flat.astype(np.float32), NOISE_AREA)

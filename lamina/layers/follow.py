@@ -72,7 +72,7 @@ def _bridge(motion: Motion, ends: tuple[int, int], before: Sight, after: Sight) 
         return
     if pair.misfit(motion.between(*ends)) > ASTRAY * pair.misfit(direct):
         count = ends[1] - ends[0]
-        start = _center(before.seen)
+        start = center_of(before.seen)
         motion.steps[slice(*ends)] = [_part(direct, start, k, count) for k in range(count)]
 
 
@@ -81,7 +81,7 @@ def _part(whole_way: np.ndarray, center: np.ndarray, k: int, count: int) -> np.n
     end = (whole_way @ [*center, 1])[:2]
     here = center + (end - center) * k / count
     scale = float(np.linalg.det(whole_way[:2, :2])) ** (0.5 / count)
-    to_origin, back = _shift(-here), _shift(here + (end - center) / count)
+    to_origin, back = shift_by(-here), shift_by(here + (end - center) / count)
     return back @ np.diag([scale, scale, 1]) @ to_origin
 
 
@@ -126,13 +126,13 @@ class _Pair:
         scale = min(1.0, TRACK_SIDE_PX / max(s.stop - s.start for s in box))
         grays = tuple(_scaled(gray_of(v.image[box]), scale) for v in (before, after))
         inside = tuple(_scaled(v.seen[box].astype(np.uint8), scale) for v in (before, after))
-        return cls(grays, inside, np.diag([scale, scale, 1]) @ _shift(np.array([-box[1].start, -box[0].start])))
+        return cls(grays, inside, np.diag([scale, scale, 1]) @ shift_by(np.array([-box[1].start, -box[0].start])))
 
     def best(self, whole: bool) -> np.ndarray | None:
         """The simplest motion from the first frame to the second that brings the object onto itself."""
         candidates = _tracked(self.grays, self.inside)
         if whole:
-            candidates.append(_shift(_center(self.inside[1]) - _center(self.inside[0])))
+            candidates.append(shift_by(center_of(self.inside[1]) - center_of(self.inside[0])))
         if not candidates:
             return None
         best = min(candidates, key=lambda matrix: _misfit(matrix, self.grays, self.inside))
@@ -160,7 +160,7 @@ def _tracked(grays: tuple, inside: tuple) -> list[np.ndarray]:
     kept = (state[:, 0] == 1) & _inside(moved[:, 0], inside[1])
     if kept.sum() < POINTS_LEAST:
         return []
-    candidates = [_shift(np.median((moved - points)[kept, 0], 0))]
+    candidates = [shift_by(np.median((moved - points)[kept, 0], 0))]
     matrix, inliers = cv2.estimateAffinePartial2D(points[kept], moved[kept], ransacReprojThreshold=2.0)
     if matrix is not None and inliers.sum() >= POINTS_LEAST:
         candidates.append(np.vstack([matrix, [0, 0, 1]]))
@@ -176,11 +176,13 @@ def _misfit(matrix: np.ndarray, grays: tuple, inside: tuple) -> float:
     return float(apart) / max(int(either.sum()), 1)
 
 
-def _shift(by: np.ndarray) -> np.ndarray:
+def shift_by(by: np.ndarray) -> np.ndarray:
+    """A shift by x and y as a 3x3 matrix."""
     return np.array([[1, 0, by[0]], [0, 1, by[1]], [0, 0, 1]], np.float64)
 
 
-def _center(area: np.ndarray) -> np.ndarray:
+def center_of(area: np.ndarray) -> np.ndarray:
+    """The mean position, x and y, of all that is set."""
     rows, columns = np.nonzero(area)
     return np.array([columns.mean(), rows.mean()])
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from lamina.channels import peak, total
+from lamina.layers.effect import fine_detail
 from lamina.layers.overlap import grow
 
 SIDE_PX = 5
@@ -54,6 +55,5 @@ def find_influence(
 
 def _local_noise(difference: np.ndarray) -> np.ndarray:
     """Standard deviation of the fine detail of a difference, `h w`, over a wide neighbourhood; edges count little."""
-    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
-    fine = np.minimum(total(np.abs(cv2.filter2D(difference, -1, kernel))) / 3, LEAST * 4)
+    fine = np.minimum(total(fine_detail(difference)) / 3, LEAST * 4)
     return np.maximum(cv2.blur(fine, (NOISE_SIDE_PX,) * 2) * np.float32(1.25), NOISE_LEAST)

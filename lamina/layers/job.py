@@ -46,34 +46,22 @@ def make_stack(
     JSON values; make_job: called with the folder for work files.
     """
     with alone_in(out):
-        return _make_stack(path, out, clip, engine, settings, make_job, report)
-
-
-def _make_stack(
-    path: Path,
-    out: Path,
-    clip: FrameSource,
-    engine: str,
-    settings: dict,
-    make_job: Callable[[Path], Job],
-    report: Report,
-) -> Path:
-    source = _source_record(path, clip)
-    state = claim(out, run_record(source, engine, settings))
-    if state == "complete":
-        done(out)  # nothing to remove unless the run was killed in its very last moment
+        source = _source_record(path, clip)
+        state = claim(out, run_record(source, engine, settings))
+        if state == "complete":
+            done(out)  # nothing to remove unless the run was killed in its very last moment
+            return out
+        with _one_thread_per_frame(), forget_bad_input(out, state):
+            job = make_job(work_folder(out))
+            figures = write_layers(job, report)
+            join_all(job, out)
+        _warn_of_gap(figures[""]["recompose_psnr_db"])
+        manifest = manifest_of(job, source, engine, settings, figures)
+        with whole_file(out / "sheet.png") as part:
+            write_png(part, make_sheet(clip, StackReader(out, manifest)))
+        write_manifest(out, manifest)
+        done(out)
         return out
-    with _one_thread_per_frame(), forget_bad_input(out, state):
-        job = make_job(work_folder(out))
-        figures = write_layers(job, report)
-        join_all(job, out)
-    _warn_of_gap(figures[""]["recompose_psnr_db"])
-    manifest = manifest_of(job, source, engine, settings, figures)
-    with whole_file(out / "sheet.png") as part:
-        write_png(part, make_sheet(clip, StackReader(out, manifest)))
-    write_manifest(out, manifest)
-    done(out)
-    return out
 
 
 def _warn_of_gap(recompose_psnr_db: float) -> None:
@@ -81,7 +69,7 @@ def _warn_of_gap(recompose_psnr_db: float) -> None:
         warnings.warn(
             f"The layers over the plate give the clip back at {recompose_psnr_db:.1f} dB only: see the last row of "
             "sheet.png. Do masks, plate and solos belong to this clip?",
-            stacklevel=4,
+            stacklevel=3,
         )
 
 

@@ -59,8 +59,7 @@ class Job:
     @property
     def windows(self) -> list[range]:
         """The clip cut into windows."""
-        size, frames = self.window_frames, self.info.frames
-        return [range(start, min(start + size, frames)) for start in range(0, frames, size)]
+        return windows(self.info.frames, self.window_frames)
 
     @property
     def streams(self) -> list[str]:

@@ -109,6 +109,6 @@ def survey_shot(shot: Shot, report: Report) -> Scene:
     return Scene(shot, load_survey(file), first, second, *aligned)
 
 
-def windows(frames: int) -> list[range]:
+def windows(frames: int, size: int = WINDOW_FRAMES) -> list[range]:
     """The clip cut into windows."""
-    return [range(s, min(s + WINDOW_FRAMES, frames)) for s in range(0, frames, WINDOW_FRAMES)]
+    return [range(s, min(s + size, frames)) for s in range(0, frames, size)]
