@@ -352,7 +352,8 @@ def test_the_command_runs_as_a_module_without_display_or_home(tmp_path: Path):
 @pytest.mark.skipif(not hasattr(signal, "SIGINT") or os.name == "nt", reason="signals are different on Windows")
 def test_a_real_ctrl_c(tmp_path: Path):
     code = (
-        "import sys, types, time\n"
+        "import signal, sys, types, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # shells start background jobs without it
         "from lamina.cli import main as door\n"
         "from lamina.cli.doctor import DoctorConfig\n"
         "from lamina.cli.task import Task\n"
