@@ -26,7 +26,7 @@ $(VENV)/.installed-$(HASH): | $(BIN)/python
 	@touch $@
 
 $(VENV)/.installed-dev-$(HASH): | $(BIN)/python
-	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev,models]'
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev,models,render]'
 	@touch $@ $(VENV)/.installed-$(HASH)
 
 $(BIN)/python:

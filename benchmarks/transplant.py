@@ -27,8 +27,8 @@ from benchmarks.layer_step import layers_of
 from benchmarks.machine import ROOT, circumstances
 from benchmarks.quality import Scene, find_scenes
 from benchmarks.tables import judged
+from lamina.alpha import lay_over
 from lamina.layers.fit import PRESETS, finish, fit_steps, start_fit
-from lamina.layers.solve import lay_over
 from lamina.media.stack import open_stack
 
 RESULTS = Path(__file__).with_name("results") / "transplant.json"

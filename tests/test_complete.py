@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from lamina.alpha import lay_over
 from lamina.layers.complete import complete
 from lamina.layers.overlap import LayerInputs, find_overlaps
-from lamina.layers.solve import SolveConfig, lay_over
+from lamina.layers.solve import SolveConfig
 from lamina.layers.window import solve_window
 from lamina.levels import to_levels
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from lamina.alpha import lay_over
 from lamina.clip import Clip, Layer, Stack, frames_to_numpy, numpy_to_frames
 from lamina.color import ColorDescription
 from lamina.composite import flatten, over
 from lamina.errors import InputError
-from lamina.layers.solve import lay_over
 from lamina.masks.trimask import KEEP, REMOVE, UNKNOWN, make_trimask
 from lamina.media.ffv1 import read_ffv1, write_segment
 from lamina.media.source import open_source

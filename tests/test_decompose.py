@@ -14,7 +14,7 @@ from media_makers import write_images, write_movie
 from toy_scenes import Toy, psnr, save, walk
 
 import lamina
-from lamina.layers.solve import lay_over
+from lamina.alpha import lay_over
 from lamina.levels import to_levels
 
 NAMES = ("box", "disc")

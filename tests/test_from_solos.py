@@ -11,13 +11,13 @@ from toy_scenes import psnr
 from toy_solos import SIZE, Crossing, crossing, save
 
 import lamina
+from lamina.alpha import lay_over
 from lamina.cli import main as door
 from lamina.errors import InputError, OutputError
 from lamina.layers import refit
 from lamina.layers.fit import PRESETS
 from lamina.layers.fit import fit as fit_all
 from lamina.layers.fit_config import with_steps
-from lamina.layers.solve import lay_over
 from lamina.levels import WHITE, from_levels, to_levels
 from lamina.media.work import alone_in
 

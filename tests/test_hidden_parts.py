@@ -11,7 +11,7 @@ from toy_solos import crossing
 from toy_solos import save as save_crossing
 
 import lamina
-from lamina.layers.solve import lay_over
+from lamina.alpha import lay_over
 from lamina.levels import to_levels
 
 SIZE = (128, 72)

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from lamina.alpha import lay_over
 from lamina.layers.overlap import LayerInputs, share_change
-from lamina.layers.solve import SolveConfig, lay_over
+from lamina.layers.solve import SolveConfig
 from lamina.layers.window import solve_window
 from lamina.levels import to_levels
 

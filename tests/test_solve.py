@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from twins.solve_slow import closed_form_slow
 
+from lamina.alpha import closed_form, color_for, lay_over
 from lamina.layers.effect import noise_of
 from lamina.layers.overlap import LayerInputs
-from lamina.layers.solve import SolveConfig, closed_form, color_for, lay_over, quantize_up, store
+from lamina.layers.solve import SolveConfig, quantize_up, store
 from lamina.layers.window import solve_window
 from lamina.levels import WHITE, to_levels
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lamina.alpha import lay_over
 from lamina.errors import InputError, OutputError
-from lamina.layers.solve import lay_over
 from lamina.levels import from_levels, to_levels
 from lamina.media.movie import write_movie
 from lamina.media.sequence import is_sequence

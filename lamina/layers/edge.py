@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lamina.alpha import TINY
 from lamina.channels import peak, total
 from lamina.layers.bleed import bleed
-from lamina.layers.solve import TINY
 
 SHARE_LOW, SHARE_HIGH = np.float32(0.06), np.float32(0.94)
 SAME = np.float32(4 / 255)  # a difference that could be the plate's own error

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lamina.alpha import TINY, color_for, lay_over, least_alpha, room
 from lamina.channels import peak
 from lamina.layers.bleed import bleed
 from lamina.layers.complete import Hidden, complete
@@ -12,7 +13,7 @@ from lamina.layers.edge import object_share, peel, zones
 from lamina.layers.effect import Moments, apply_ratio, denoise, doubt, gather, moments, noise_of
 from lamina.layers.overlap import Box, Overlaps, grow
 from lamina.layers.solo import Solo, solo
-from lamina.layers.solve import TINY, SolveConfig, color_for, lay_over, least_alpha, quantize_up, room, store
+from lamina.layers.solve import SolveConfig, quantize_up, store
 from lamina.layers.split import shade
 from lamina.levels import WHITE, from_levels
 from lamina.media.stack import PARTS

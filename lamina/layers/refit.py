@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from lamina.alpha import lay_over
 from lamina.clip import frames_to_numpy, numpy_to_frames
 from lamina.layers.detail import transfer_detail
 from lamina.layers.fit import PRESETS, fit
 from lamina.layers.items import Item
-from lamina.layers.solve import lay_over
 from lamina.levels import WHITE, to_levels
 from lamina.report import Report
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from lamina.layers.solve import lay_over
+from lamina.alpha import lay_over
 from lamina.levels import from_levels, to_levels
 from lamina.media.clip_info import FrameSource
 from lamina.media.stack import StackReader

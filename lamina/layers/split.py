@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lamina.layers.solve import TINY
+from lamina.alpha import TINY
 from lamina.levels import from_levels, to_levels
 
 

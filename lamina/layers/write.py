@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from lamina.alpha import lay_over
 from lamina.layers.grain import with_grain
 from lamina.layers.items import Item
 from lamina.layers.order import usual_order
 from lamina.layers.overlap import LayerInputs
 from lamina.layers.refit import refit
-from lamina.layers.solve import SolveConfig, lay_over
+from lamina.layers.solve import SolveConfig
 from lamina.layers.window import solve_window
 from lamina.levels import to_levels
 from lamina.media.clip_info import ClipInfo

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import OpenEXR
 
+from lamina.alpha import least_alpha
 from lamina.color import ColorDescription, srgb_to_linear
 from lamina.levels import to_levels
 from lamina.media.landing import whole_file
@@ -98,15 +99,8 @@ def linear_layer(below: np.ndarray, rgba: np.ndarray) -> np.ndarray:
     """
     alpha, ground = rgba[..., 3:], srgb_to_linear(below)
     picture = srgb_to_linear(rgba[..., :3] * alpha + below * (1 - alpha))
-    alpha = np.where(alpha > 0, np.maximum(alpha, _least_alpha(picture, ground)), 0)
+    alpha = np.where(alpha > 0, np.maximum(alpha, least_alpha(picture, ground)[..., None]), 0)
     return np.concatenate([picture - (1 - alpha) * ground, alpha], axis=2) * (alpha > 0)
-
-
-def _least_alpha(picture: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """The smallest alpha, `h w 1`, with which some colour over `below` gives the picture."""
-    limit = np.where(picture > below, np.maximum(np.float32(1), picture), np.minimum(np.float32(0), picture))
-    share = np.abs(picture - below) / np.maximum(np.abs(limit - below), np.float32(1e-6))
-    return np.clip(share.max(axis=2, keepdims=True), 0, 1)
 
 
 def _linear(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
