@@ -145,10 +145,10 @@ def make_scene(data: Path, results: Path) -> None:
 
 def make_layerbench(data: Path, results: Path) -> None:
     """Two families, one scene each: two objects, and one alone, whose solo is the input."""
-    for name, names in (("still", ("dog",)), ("mirror", ("dog", "cat"))):
+    for name, names in (("lamp", ("dog",)), ("mirror", ("dog", "cat"))):
         write_scene(data / name, results / name, names)
         write_extras(data / name, names)
-    write_layerbench_manifest(data, {"still": "static_object", "mirror": "reflection"})
+    write_layerbench_manifest(data, {"lamp": "static_object", "mirror": "reflection"})
 
 
 def write_layerbench_manifest(data: Path, families: dict[str, str]) -> None:

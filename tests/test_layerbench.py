@@ -32,7 +32,7 @@ def test_means_are_given_per_family_in_a_fixed_order_and_over_all(tmp_path: Path
     found = run(made(tmp_path))
     assert [(row["case"], row["group"]) for row in found["rows"]] == [
         ("mirror", "reflection"),
-        ("still", "static_object"),
+        ("lamp", "static_object"),
     ]
     assert list(found["group_means"]) == list(found["group_baseline_means"]) == ["reflection", "static_object"]
     for row, mean, free in zip(
@@ -46,7 +46,7 @@ def test_means_are_given_per_family_in_a_fixed_order_and_over_all(tmp_path: Path
     heads = [line.split(" | ")[0] for line in lines if line.startswith("| ")]
     assert heads[2:] == [
         "| reflection/mirror",
-        "| static_object/still",
+        "| static_object/lamp",
         "| **mean of reflection**",
         "| input untouched, reflection",
         "| **mean of static_object**",
@@ -67,7 +67,7 @@ def test_figures_are_those_of_scenes(tmp_path: Path):
     config = made(tmp_path)
     wanted = run(EvaluateConfig("scene", config.data, config.results, config.out))["rows"]
     found = run(config)["rows"]
-    assert [row["scores"] for row in found] == [row["scores"] for row in wanted]
+    assert {row["case"]: row["scores"] for row in found} == {row["case"]: row["scores"] for row in wanted}
 
 
 def test_a_part_of_it_is_scored_alike(tmp_path: Path):
@@ -76,15 +76,15 @@ def test_a_part_of_it_is_scored_alike(tmp_path: Path):
     change(lambda manifest: manifest["scenes"].pop("mirror"))(config.data)
     shutil.rmtree(config.data / "mirror")
     part = run(config)
-    assert [row["case"] for row in part["rows"]] == ["still"] and part["rows"][0]["scores"] == whole["still"]
+    assert [row["case"] for row in part["rows"]] == ["lamp"] and part["rows"][0]["scores"] == whole["lamp"]
     assert part["group_means"] == {} and part["rows"][0]["group"] == "static_object"
 
 
 def test_hidden_files_are_no_hindrance(tmp_path: Path):
     config = made(tmp_path)
-    (config.data / "still" / ".DS_Store").write_text("x")
-    (config.data / "still" / ".cache").mkdir()
-    (config.data / "still" / ".cache" / "x").write_text("x")
+    (config.data / "lamp" / ".DS_Store").write_text("x")
+    (config.data / "lamp" / ".cache").mkdir()
+    (config.data / "lamp" / ".cache" / "x").write_text("x")
     assert len(run(config)["rows"]) == 2
 
 
@@ -111,30 +111,30 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no version": (change(lambda m: m.pop("version")), "got no version, wanted the layerbench.json that version 1"),
     "later": (change(lambda m: m.update(version=2)), "got version 2, wanted version 1. Score it with the release"),
     "no scenes": (change(lambda m: m.update(scenes={})), "layerbench.json: got no scenes"),
-    "a path": (change(lambda m: m["scenes"].update({"../x": m["scenes"]["still"]})), r"got a scene called '\.\./x'"),
+    "a path": (change(lambda m: m["scenes"].update({"../x": m["scenes"]["lamp"]})), r"got a scene called '\.\./x'"),
     "a foreign family": (
-        change(lambda m: m["scenes"]["still"].update(family="water")),
-        f"got the family 'water' of scene still, wanted {', '.join(FAMILIES)}",
+        change(lambda m: m["scenes"]["lamp"].update(family="water")),
+        f"got the family 'water' of scene lamp, wanted {', '.join(FAMILIES)}",
     ),
-    "no entry": (change(lambda m: m["scenes"].update(still=3)), "got the family None of scene still"),
-    "no files": (change(lambda m: m["scenes"]["still"].pop("files")), "no files with their SHA-256 of scene still"),
+    "no entry": (change(lambda m: m["scenes"].update(lamp=3)), "got the family None of scene lamp"),
+    "no files": (change(lambda m: m["scenes"]["lamp"].pop("files")), "no files with their SHA-256 of scene lamp"),
     "no scene.json": (
-        change(lambda m: m["scenes"]["still"]["files"].pop("scene.json")),
-        "got no scene.json of scene still",
+        change(lambda m: m["scenes"]["lamp"]["files"].pop("scene.json")),
+        "got no scene.json of scene lamp",
     ),
-    "a scene is missing": (lambda data: shutil.rmtree(data / "still"), r"still/.*: got no such file, wanted the file"),
+    "a scene is missing": (lambda data: shutil.rmtree(data / "lamp"), r"lamp/.*: got no such file, wanted the file"),
     "a file is missing": (
         lambda data: (data / "mirror" / "solo_01.mp4").unlink(),
         r"LayerBench file .*mirror/solo_01\.mp4: got no such file, wanted the file that the manifest lists\. Fetch",
     ),
     "an image is missing": (
-        lambda data: next((data / "still" / "transplant_00").iterdir()).unlink(),
-        r"still/transplant_00/.*\.png: got no such file",
+        lambda data: next((data / "lamp" / "transplant_00").iterdir()).unlink(),
+        r"lamp/transplant_00/.*\.png: got no such file",
     ),
     "a file has changed": (damage, r"mirror/mask_01\.mp4: got SHA-256 [0-9a-f]{64}, wanted [0-9a-f]{64}, as published"),
     "a file too many": (
-        lambda data: (data / "still" / "mask_01.mp4").write_text("x"),
-        r"still/mask_01\.mp4: got a file that the manifest does not list",
+        lambda data: (data / "lamp" / "mask_01.mp4").write_text("x"),
+        r"lamp/mask_01\.mp4: got a file that the manifest does not list",
     ),
 }
 
@@ -152,8 +152,8 @@ def test_what_is_wrong_is_said(tmp_path: Path, fault: str):
 
 def test_a_scene_without_result_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     config = made(tmp_path)
-    shutil.rmtree(config.results / "still")
+    shutil.rmtree(config.results / "lamp")
     assert main(["evaluate", "layerbench", "--data", str(config.data), "--results", str(config.results)]) == 2
-    assert "got no output for 'still', wanted a folder still with stack.json" in " ".join(
+    assert "got no output for 'lamp', wanted a folder lamp with stack.json" in " ".join(
         capsys.readouterr().err.split()
     )

@@ -104,7 +104,7 @@ def test_methods_are_scored_into_one_table(bench: Path, tmp_path: Path, capsys: 
     for entry in methods:
         assert [(s["scene"], s["family"], s["frames"]) for s in entry["scenes"]] == [
             ("mirror", "reflection", FRAMES),
-            ("still", "static_object", FRAMES),
+            ("lamp", "static_object", FRAMES),
         ]
         assert all((s["seconds_per_frame"] is None) == (entry["method"] == "peer") for s in entry["scenes"])
     shown = capsys.readouterr().out.rpartition("```")[2]
@@ -138,18 +138,18 @@ def test_entries_of_other_scenes_do_not_stay(tmp_path: Path):
 
 
 def test_an_engine_is_run_and_timed(bench: Path, tmp_path: Path):
-    score.make("propagate", bench / "still", tmp_path / "propagate")
-    described = json.loads((tmp_path / "propagate" / "still" / "stack.json").read_text())
+    score.make("propagate", bench / "lamp", tmp_path / "propagate")
+    described = json.loads((tmp_path / "propagate" / "lamp" / "stack.json").read_text())
     assert described["engine"] == "propagate" and [layer["name"] for layer in described["layers"]] == ["dog"]
     times = (tmp_path / "propagate" / "seconds.json").read_text()
-    assert json.loads(times)["still"] > 0
-    score.make("propagate", bench / "still", tmp_path / "propagate")
+    assert json.loads(times)["lamp"] > 0
+    score.make("propagate", bench / "lamp", tmp_path / "propagate")
     assert (tmp_path / "propagate" / "seconds.json").read_text() == times
 
 
 def test_an_unknown_method_is_named(bench: Path, tmp_path: Path):
     with pytest.raises(SystemExit, match="'magic' is not known here: wanted one of inpaint, median, propagate, or a"):
-        score.make("magic", bench / "still", tmp_path)
+        score.make("magic", bench / "lamp", tmp_path)
 
 
 def test_the_sheet_shows_every_scene(bench: Path, tmp_path: Path):
@@ -172,9 +172,9 @@ def test_the_sheet_shows_every_scene(bench: Path, tmp_path: Path):
 
 
 def test_a_scene_without_extras_is_left_dark(bench: Path):
-    for path in (bench / "still").glob("transplant_00/*"):
+    for path in (bench / "lamp").glob("transplant_00/*"):
         path.unlink()
-    (bench / "still" / "transplant_00").rmdir()
+    (bench / "lamp" / "transplant_00").rmdir()
     shown = sheet.make_sheet(sheet.SheetConfig(bench, columns=1, width_px=SIZE[0]))
     assert not shown[-SIZE[1] :, -SIZE[0] - 2 : -2].any()
 
