@@ -148,7 +148,7 @@ def make_layerbench(data: Path, results: Path) -> None:
     for name, names in (("lamp", ("dog",)), ("mirror", ("dog", "cat"))):
         write_scene(data / name, results / name, names)
         write_extras(data / name, names)
-    write_layerbench_manifest(data, {"lamp": "static_object", "mirror": "reflection"})
+    write_layerbench_manifest(data, {"lamp": "static-object", "mirror": "reflection"})
 
 
 def write_layerbench_manifest(data: Path, families: dict[str, str]) -> None:

@@ -32,9 +32,9 @@ def test_means_are_given_per_family_in_a_fixed_order_and_over_all(tmp_path: Path
     found = run(made(tmp_path))
     assert [(row["case"], row["group"]) for row in found["rows"]] == [
         ("mirror", "reflection"),
-        ("lamp", "static_object"),
+        ("lamp", "static-object"),
     ]
-    assert list(found["group_means"]) == list(found["group_baseline_means"]) == ["reflection", "static_object"]
+    assert list(found["group_means"]) == list(found["group_baseline_means"]) == ["reflection", "static-object"]
     for row, mean, free in zip(
         found["rows"], found["group_means"].values(), found["group_baseline_means"].values(), strict=True
     ):
@@ -46,11 +46,11 @@ def test_means_are_given_per_family_in_a_fixed_order_and_over_all(tmp_path: Path
     heads = [line.split(" | ")[0] for line in lines if line.startswith("| ")]
     assert heads[2:] == [
         "| reflection/mirror",
-        "| static_object/lamp",
+        "| static-object/lamp",
         "| **mean of reflection**",
         "| input untouched, reflection",
-        "| **mean of static_object**",
-        "| input untouched, static_object",
+        "| **mean of static-object**",
+        "| input untouched, static-object",
         "| **mean**",
         "| input untouched",
     ]
@@ -77,7 +77,7 @@ def test_a_part_of_it_is_scored_alike(tmp_path: Path):
     shutil.rmtree(config.data / "mirror")
     part = run(config)
     assert [row["case"] for row in part["rows"]] == ["lamp"] and part["rows"][0]["scores"] == whole["lamp"]
-    assert part["group_means"] == {} and part["rows"][0]["group"] == "static_object"
+    assert part["group_means"] == {} and part["rows"][0]["group"] == "static-object"
 
 
 def test_hidden_files_are_no_hindrance(tmp_path: Path):

@@ -12,12 +12,12 @@ from lamina.errors import InputError
 MANIFEST = "layerbench.json"
 VERSION = 1
 FAMILIES = (
-    "tripod_shadow",
-    "moving_camera",
+    "tripod-shadow",
+    "moving-camera",
     "reflection",
-    "dynamic_background",
-    "static_object",
-    "look_alikes",
+    "dynamic-background",
+    "static-object",
+    "look-alikes",
 )
 """In the order in which tables list them."""
 NEEDED = "scene.json"
