@@ -208,7 +208,7 @@ def layerbench(data: Entry) -> str:
     """One table over all scenes and one per family; a line for what costs nothing and one per method."""
     methods = data["methods"]
     families = dict.fromkeys(scene["family"] for scene in methods[0]["scenes"])
-    parts = [_origin(methods), f"### All {len(methods[0]['scenes'])} scenes", _layerbench_table(methods, None)]
+    parts = [_origin(methods), f"### All scenes ({len(methods[0]['scenes'])})", _layerbench_table(methods, None)]
     for family in families if len(families) > 1 else ():
         parts += [f"### {family}", _layerbench_table(methods, family)]
     return "\n\n".join(parts)

@@ -158,7 +158,7 @@ def write_layerbench_manifest(data: Path, families: dict[str, str]) -> None:
         files = {path.relative_to(data / name).as_posix(): path.read_bytes() for path in inside}
         digests = {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
         scenes[name] = {"family": family, "seed": seed, "files": digests}
-    (data / "layerbench.json").write_text(json.dumps({"version": 1, "scenes": scenes}))
+    (data / "layerbench.json").write_text(json.dumps({"version": 1, "quality": {"samples": 1}, "scenes": scenes}))
 
 
 def write_scene(scene: Path, result: Path, names: Sequence[str]) -> None:

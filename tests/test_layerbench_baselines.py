@@ -109,7 +109,7 @@ def test_methods_are_scored_into_one_table(bench: Path, tmp_path: Path, capsys: 
         assert all((s["seconds_per_frame"] is None) == (entry["method"] == "peer") for s in entry["scenes"])
     shown = capsys.readouterr().out.rpartition("```")[2]
     titles = re.findall(r"^### (.*)$", shown, re.MULTILINE)
-    assert titles == ["All 2 scenes", "reflection", "static-object"]
+    assert titles == ["All scenes (2)", "reflection", "static-object"]
     lines = [line.split(" | ") for line in shown.splitlines() if line.startswith("| ")]
     assert [line[0] for line in lines] == ["| method", "| ---", "| input", "| inpaint", "| median", "| peer"] * 3
     assert len({len(line) for line in lines}) == 1 == len({*lines[0]} & {"plate ↑"})
