@@ -38,9 +38,10 @@ def commit() -> str:
 
 def command() -> str:
     """The command line that makes this file, to be given in the project's folder; places on this machine left out."""
-    module = Path(sys.argv[0]).stem
+    script = Path(sys.argv[0]).absolute().with_suffix("")
+    module = script.relative_to(ROOT).parts if script.is_relative_to(ROOT) else ("benchmarks", script.name)
     told = [f".../{Path(word).name}" if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    return " ".join(["python", "-m", f"benchmarks.{module}", *told])
+    return " ".join(["python", "-m", ".".join(module), *told])
 
 
 def _git(*args: str) -> str:

@@ -39,10 +39,12 @@ class Run:
         return None if self.result.get("event") == "result" else str(self.result.get("message", "no result"))
 
 
-def decompose(clip: Path, masks: Mapping[str, Path], out: Path, sample_s: float = 0.5) -> Run:
+def decompose(
+    clip: Path, masks: Mapping[str, Path], out: Path, sample_s: float = 0.5, engine: str = "propagate"
+) -> Run:
     """Run the command on a clip and watch it."""
     flags = [part for name, path in masks.items() for part in ("--mask", f"{name}={path}")]
-    return watch(["decompose", str(clip), *flags, "--out", str(out), "--json"], sample_s)
+    return watch(["decompose", str(clip), *flags, "--engine", engine, "--out", str(out), "--json"], sample_s)
 
 
 def watch(arguments: Sequence[str], sample_s: float = 0.5) -> Run:
@@ -55,6 +57,7 @@ def watch(arguments: Sequence[str], sample_s: float = 0.5) -> Run:
         sampler = _MemorySampler(process.pid, begin, sample_s)
         assert process.stdout is not None
         events = [(time.monotonic() - begin, json.loads(line)) for line in process.stdout]
+        process.stdout.close()
         _, status, usage = os.wait4(process.pid, 0)  # unlike getrusage, for this child alone
         wall = time.monotonic() - begin
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -1,4 +1,4 @@
-"""Markdown tables of what was measured, put between markers in docs/results.md.
+"""Markdown tables of what was measured, put between markers in docs/results.md and in LayerBench's README.
 
     python -m benchmarks.tables
 
@@ -11,26 +11,47 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lamina.evaluate.averages import mean_of
+from lamina.evaluate.case import Figures
+from lamina.evaluate.columns import COLUMNS
+from lamina.evaluate.tables import told
+
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 PAGE = HERE.parent / "docs" / "results.md"
+LAYERBENCH_PAGE = HERE / "layerbench" / "README.md"
 
 SCORES = ("plate", "plate_mask", "plate_effect", "plate_rest", "plate_ssim", "flicker")
 LAYER_SCORES = ("solo", "solo_effect", "leak", "recompose")
+LAYERBENCH_SCORES = (
+    "plate",
+    "plate_mask",
+    "plate_effect",
+    "plate_rest",
+    "solo",
+    "transplant",
+    "leak",
+    "effect_recall",
+    "effect_precision",
+    "alpha_object",
+    "alpha_effect",
+    "flicker",
+    "recompose",
+)
 DIGITS = {"plate_ssim": 4, "leak": 4, "flicker": 2}
 Entry = Mapping[str, Any]
 
 
 def update_results(section: str) -> str:
-    """Render one section ("quality", "speed" or "memory"), replace it in docs/results.md and return it."""
-    file = RESULTS / f"{section}.json"
+    """Render one section ("quality", "speed", "memory" or "layerbench"), replace it in its page and return it."""
+    file, shown_in = RESULTS / f"{section}.json", PAGES.get(section, PAGE)
     text = SECTIONS[section](json.loads(file.read_text())) if file.exists() else "Not measured yet."
     begin, end = f"<!-- {section}: generated -->", f"<!-- {section}: end -->"
-    page = PAGE.read_text()
+    page = shown_in.read_text()
     between = re.compile(re.escape(begin) + ".*" + re.escape(end), re.DOTALL)
     if not between.search(page):
-        raise SystemExit(f"{PAGE.name} has no markers for {section!r}: {begin} ... {end}")
-    PAGE.write_text(between.sub(lambda _: f"{begin}\n\n{text}\n\n{end}", page))
+        raise SystemExit(f"{shown_in.name} has no markers for {section!r}: {begin} ... {end}")
+    shown_in.write_text(between.sub(lambda _: f"{begin}\n\n{text}\n\n{end}", page))
     return text
 
 
@@ -180,6 +201,36 @@ def _growth(run: Entry, runs: Sequence[Entry]) -> str:
     return told if share <= limit else f"**{told}**"
 
 
+# LayerBench
+
+
+def layerbench(data: Entry) -> str:
+    """One table over all scenes and one per family; a line for what costs nothing and one per method."""
+    methods = data["methods"]
+    families = dict.fromkeys(scene["family"] for scene in methods[0]["scenes"])
+    parts = [_origin(methods), f"### All scenes ({len(methods[0]['scenes'])})", _layerbench_table(methods, None)]
+    for family in families if len(families) > 1 else ():
+        parts += [f"### {family}", _layerbench_table(methods, family)]
+    return "\n\n".join(parts)
+
+
+def _layerbench_table(methods: Sequence[Entry], family: str | None) -> str:
+    """The mean over a family's scenes, or over all."""
+    means = [("input", _mean_of(methods[0], family, "free"), None)]
+    means += [(m["method"], _mean_of(m, family, "scores"), _mean_pace(m, family)) for m in methods]
+    rows = [[name, *told(scores, LAYERBENCH_SCORES), judged(pace, 2, None)] for name, scores, pace in means]
+    return _table(["method", *(f"{name}{COLUMNS[name].arrow}" for name in LAYERBENCH_SCORES), "s/frame"], rows)
+
+
+def _mean_of(method: Entry, family: str | None, figures: str) -> Figures:
+    return mean_of([scene[figures] for scene in method["scenes"] if family in (None, scene["family"])])
+
+
+def _mean_pace(method: Entry, family: str | None) -> float | None:
+    paces = [scene["seconds_per_frame"] for scene in method["scenes"] if family in (None, scene["family"])]
+    return None if None in paces else sum(paces) / len(paces)
+
+
 def _origin(entries: Sequence[Entry]) -> str:
     """The commands, commits and machines behind some entries."""
     commands = dict.fromkeys(entry["command"] for entry in entries)
@@ -195,7 +246,14 @@ def _machine(entry: Entry) -> str:
     return f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gb']:.0f} GB, {told}"
 
 
-SECTIONS: dict[str, Callable[[Entry], str]] = {"quality": _quality, "speed": _speed, "memory": _memory}
+SECTIONS: dict[str, Callable[[Entry], str]] = {
+    "quality": _quality,
+    "speed": _speed,
+    "memory": _memory,
+    "layerbench": layerbench,
+}
+PAGES = {"layerbench": LAYERBENCH_PAGE}
+"""Where a section is shown, if not in docs/results.md."""
 
 if __name__ == "__main__":
     for name in SECTIONS:

@@ -1,5 +1,6 @@
 """Tiny data sets in every layout that `lamina evaluate` knows, with results of a made-up method."""
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -134,20 +135,57 @@ def make_davis(data: Path, results: Path) -> None:
         write_images(results / name, clip["result"], "{:05d}.png")
 
 
+ROWS = {"dog": 4, "cat": 22}
+"""How far down the objects of a scene walk."""
+
+
 def make_scene(data: Path, results: Path) -> None:
-    """Two objects, each with its shadow; the method's layers are true ones shifted by a pixel."""
-    grounds, masks = ground(), [object_masks(row=4), object_masks(row=22)]
+    write_scene(data / "toy", results / "toy", ("dog", "cat"))
+
+
+def make_layerbench(data: Path, results: Path) -> None:
+    """Two families, one scene each: two objects, and one alone, whose solo is the input."""
+    for name, names in (("lamp", ("dog",)), ("mirror", ("dog", "cat"))):
+        write_scene(data / name, results / name, names)
+        write_extras(data / name, names)
+    write_layerbench_manifest(data, {"lamp": "static-object", "mirror": "reflection"})
+
+
+def write_layerbench_manifest(data: Path, families: dict[str, str]) -> None:
+    scenes = {}
+    for seed, (name, family) in enumerate(families.items()):
+        inside = [path for path in sorted((data / name).rglob("*")) if path.is_file()]
+        files = {path.relative_to(data / name).as_posix(): path.read_bytes() for path in inside}
+        digests = {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
+        scenes[name] = {"family": family, "seed": seed, "files": digests}
+    (data / "layerbench.json").write_text(json.dumps({"version": 1, "quality": {"samples": 1}, "scenes": scenes}))
+
+
+def write_scene(scene: Path, result: Path, names: Sequence[str]) -> None:
+    """Objects, each with its shadow; the method's layers are true ones shifted by a pixel."""
+    grounds, masks = ground(), [object_masks(row=ROWS[name]) for name in names]
     solos = [with_object(grounds, own, 230 - 60 * k) for k, own in enumerate(masks)]
-    pictures = with_object(solos[0], masks[1], 170)
-    scene = data / "toy"
+    pictures = solos[0] if len(names) == 1 else with_object(solos[0], masks[1], 170)
     write_lossless_as_mp4(scene / "input.mp4", pictures)
     write_lossless_as_mp4(scene / "background.mp4", grounds)
     for k, (own, solo) in enumerate(zip(masks, solos, strict=True)):
         write_lossless_as_mp4(scene / f"mask_0{k}.mp4", [_rgb(mask) for mask in own])
-        write_lossless_as_mp4(scene / f"solo_0{k}.mp4", solo)
-    (scene / "scene.json").write_text(json.dumps({"name": "toy", "objects": ["dog", "cat"]}))
+        if len(names) > 1:
+            write_lossless_as_mp4(scene / f"solo_0{k}.mp4", solo)
+    (scene / "scene.json").write_text(json.dumps({"name": scene.name, "objects": names}))
     shifted = [[np.roll(rgba, 1, axis=1) for rgba in layers(grounds, own, 230 - 60 * k)] for k, own in enumerate(masks)]
-    write_stack(results / "toy", plates(grounds, pictures), {"dog": shifted[0], "cat": shifted[1]})
+    write_stack(result, plates(grounds, pictures), dict(zip(names, shifted, strict=True)))
+
+
+def write_extras(scene: Path, names: Sequence[str]) -> None:
+    """The true alphas, and the objects over another ground."""
+    other = ground(seed=5)
+    write_images(scene / "transplant_background", other)
+    for k, name in enumerate(names):
+        masks = object_masks(row=ROWS[name])
+        write_images(scene / f"transplant_0{k}", with_object(other, masks, 230 - 60 * k))
+        write_images(scene / f"effect_alpha_0{k}", [rgba[..., 3] for rgba in layers(other, masks, 230 - 60 * k)])
+        write_images(scene / f"object_alpha_0{k}", masks)
 
 
 def write_stack(folder: Path, plate: Frames, named: dict[str, Frames]) -> None:
@@ -184,4 +222,5 @@ MAKERS: dict[str, Callable[[Path, Path], None]] = {
     "crgnn": make_crgnn,
     "davis": make_davis,
     "scene": make_scene,
+    "layerbench": make_layerbench,
 }

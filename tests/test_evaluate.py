@@ -15,6 +15,7 @@ import pytest
 from evaluate_folders import (
     FRAMES,
     MAKERS,
+    ROWS,
     SIZE,
     ground,
     layers,
@@ -24,6 +25,7 @@ from evaluate_folders import (
     removal_clip,
     rough_alphas,
     with_object,
+    write_extras,
     write_lossless,
     write_stack,
 )
@@ -36,10 +38,11 @@ from lamina.evaluate import evaluate as task
 from lamina.evaluate import layer_metrics, matting, pixels, tally, temporal
 from lamina.evaluate.averages import mean_over_frames_first
 from lamina.evaluate.columns import COLUMNS
+from lamina.evaluate.layer_tally import LAYER_SCORES, LayerTally, SceneFrame, layer_figure
 from lamina.evaluate.lpips import NOT_MEASURED, TOO_SMALL
 from lamina.evaluate.pixels import MOST_DB
 from lamina.evaluate.protocols import PROTOCOLS
-from lamina.evaluate.regions import find_regions
+from lamina.evaluate.regions import changed, find_regions
 
 ROOT = Path(__file__).parents[1]
 REMOVAL = ("omnimatterf", "rose-bench", "beyondmasks", "vor")
@@ -235,22 +238,41 @@ def test_a_perfect_stack_is_perfect(tmp_path: Path):
 def test_truth_that_only_some_scenes_have(tmp_path: Path):
     config = made(tmp_path, "scene")
     assert "transplant" not in run(config)["mean"]
-    scene, other = tmp_path / "data" / "toy", ground(seed=5)
-    write_images(scene / "transplant_background", other)
-    found_layers = []
-    for k, row in enumerate((4, 22)):
+    write_extras(tmp_path / "data" / "toy", tuple(ROWS))
+    scores, other, wanted = run(config)["mean"], ground(seed=5), []
+    for k, row in enumerate(ROWS.values()):
         masks = object_masks(row=row)
-        true = layers(other, masks, 230 - 60 * k)
-        found_layers.append([np.roll(rgba, 1, axis=1) for rgba in true])
-        write_images(scene / f"transplant_0{k}", with_object(other, masks, 230 - 60 * k))
-        write_images(scene / f"effect_alpha_0{k}", [rgba[..., 3] for rgba in true])
-        write_images(scene / f"object_alpha_0{k}", masks)
-    scores = run(config)["mean"]
-    for k, row in enumerate((4, 22)):
-        there = with_object(other, object_masks(row=row), 230 - 60 * k)
-        found_layers[k] = layer_metrics.transplant_psnr(np.stack(found_layers[k]), np.stack(other), np.stack(there))
-    assert scores["transplant"] == pytest.approx(np.mean(found_layers))
+        found = [np.roll(rgba, 1, axis=1) for rgba in layers(other, masks, 230 - 60 * k)]
+        there = with_object(other, masks, 230 - 60 * k)
+        wanted.append(layer_metrics.transplant_psnr(np.stack(found), np.stack(other), np.stack(there)))
+    assert scores["transplant"] == pytest.approx(np.mean(wanted))
     assert scores["alpha_object"] > 0 and scores["alpha_effect"] > 0
+
+
+def test_what_others_hide_of_an_object_is_no_effect_of_it():
+    """An object of which a part is hidden, a soft edge, and a shadow beside it, partly below the object."""
+    shape = (12, 20)
+    object_alpha, effect_alpha, mask = (np.zeros(shape, np.uint8) for _ in range(3))
+    object_alpha[4:8, 4:12], object_alpha[4:8, 12], effect_alpha[4:8, 10:18] = 255, 100, 128
+    mask[4:8, 4:8] = 255
+    plate = np.full((*shape, 3), 200, np.uint8)
+    o, e = object_alpha[..., None] / 255, effect_alpha[..., None] / 255
+    solo = np.rint(o * 60 + (1 - o) * (1 - e) * plate).astype(np.uint8)
+    alpha = o + (1 - o) * e
+    whole = np.dstack([np.repeat(np.rint(o * 60 / np.maximum(alpha, 1e-9)), 3, -1), np.rint(255 * alpha)])
+    extras = {"object_alpha": [object_alpha], "effect_alpha": [effect_alpha]}
+    frame = SceneFrame(plate, plate, [mask > 127], [solo], plate, {}, extras, None)
+    scores = {}
+    for name, part in {"whole": whole, "seen": whole * (np.arange(20) < 8)[None, :, None], "none": whole * 0}.items():
+        tally = LayerTally()
+        tally.add(frame, 0, part.astype(np.uint8), changed(solo, plate), np.ones(shape, bool))
+        scores[name] = {figure: layer_figure(tally, figure) for figure in LAYER_SCORES}
+    assert scores["whole"]["alpha_object"] < 1 > scores["whole"]["alpha_effect"]
+    assert scores["whole"]["effect_recall"] == scores["whole"]["effect_precision"] == 1
+    assert scores["seen"]["alpha_object"] == pytest.approx(500, abs=1)
+    edge, shadow = 100 / 255 + 155 / 255 * 128 / 255, 128 / 255
+    assert scores["none"]["alpha_effect"] == pytest.approx(1000 * (edge + 5 * shadow) / 6)
+    assert scores["seen"]["effect_recall"] == 0 and scores["none"]["alpha_object"] == 1000
 
 
 def test_a_shot_scene_of_several_objects_has_no_layer_figures(tmp_path: Path):

@@ -22,11 +22,18 @@ class Case:
     """By role: "input", "truth", "result", "scene" and so on, as the protocol's score function wants them."""
     masks: Sequence[Path] = ()
     """One per object."""
+    part: str = ""
+    """The part of the data set it belongs to, where its path does not say so."""
 
     @property
     def group(self) -> str:
         """The part of the data set it belongs to, "" where that has no parts."""
-        return self.name.rpartition("/")[0]
+        return self.part or self.name.rpartition("/")[0]
+
+    @property
+    def title(self) -> str:
+        """Its part and its name, for tables."""
+        return f"{self.part}/{self.name}" if self.part else self.name
 
 
 @dataclass(frozen=True)

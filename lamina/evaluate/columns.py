@@ -51,7 +51,7 @@ COLUMNS = {
     "leak": Column("less", 5, "mean alpha where the object changed nothing"),
     "effect_recall": Column("more", 3, "share of the true effect's pixels that the layer changes"),
     "effect_precision": Column("more", 3, "share of what the layer changes outside the mask that is effect"),
-    "alpha_object": Column("less", 2, "mean absolute difference of alpha x 1000 inside the mask"),
-    "alpha_effect": Column("less", 2, "mean absolute difference of alpha x 1000 in the effect"),
+    "alpha_object": Column("less", 2, "mean absolute difference of alpha x 1000 where the object is"),
+    "alpha_effect": Column("less", 2, "the same in the object's effect"),
 }
 """By the name in rows.json."""

@@ -29,7 +29,16 @@ class EvaluateConfig:
     """What to score, against what, and where to write it."""
 
     protocol: Literal[
-        "omnimatterf", "rose-bench", "beyondmasks", "vor", "videomatte", "youtubematte", "crgnn", "davis", "scene"
+        "omnimatterf",
+        "rose-bench",
+        "beyondmasks",
+        "vor",
+        "videomatte",
+        "youtubematte",
+        "crgnn",
+        "davis",
+        "scene",
+        "layerbench",
     ]
     """The data set and what is measured on it."""
     data: Path

@@ -38,8 +38,8 @@ class LayerTally:
 
     def add(self, frame: SceneFrame, k: int, layer: np.ndarray, touched: np.ndarray, clear: np.ndarray) -> None:
         """One frame of object `k`; bool `h w`: where it changed the picture, and what is not on a rough mask's rim."""
-        solo, mask, ground = frame.solos[k], frame.masks[k], frame.ground
-        outside = ~mask & clear
+        solo, inside, ground = frame.solos[k], _covered(frame, k), frame.ground
+        outside = ~inside & clear
         effect, none = touched & outside, ~touched & outside
         over = lay_over(layer, ground)
         self.solo.add_pictures(over, solo)
@@ -48,16 +48,32 @@ class LayerTally:
         both, true, found = effect_counts(layer, ground, effect, outside)
         self.recall.add_sum(float(both), true)
         self.precision.add_sum(float(both), found)
-        self._add_extras(frame, k, layer, effect)
+        self._add_extras(frame, k, layer, inside, effect)
 
-    def _add_extras(self, frame: SceneFrame, k: int, layer: np.ndarray, effect: np.ndarray) -> None:
-        alpha, extras = layer_alpha(layer), frame.extras
+    def _add_extras(self, frame: SceneFrame, k: int, layer: np.ndarray, inside: np.ndarray, effect: np.ndarray) -> None:
+        extras, alphas = frame.extras, (layer_alpha(layer), _true_alpha(frame, k))
         if "object_alpha" in extras:
-            self.alpha_object.add_sum(*alpha_difference(alpha, _level(extras["object_alpha"][k]), frame.masks[k]))
+            self.alpha_object.add_sum(*alpha_difference(*alphas, inside))
         if "effect_alpha" in extras:
-            self.alpha_effect.add_sum(*alpha_difference(alpha, _level(extras["effect_alpha"][k]), effect))
+            self.alpha_effect.add_sum(*alpha_difference(*alphas, effect))
         if "transplant" in extras and frame.other_ground is not None:
             self.transplant.add_pictures(lay_over(layer, frame.other_ground), extras["transplant"][k])
+
+
+def _true_alpha(frame: SceneFrame, k: int) -> np.ndarray:
+    """What a layer's alpha is to be, `h w`: the object's over its effect's, o + (1 - o) e; 0 for one not known."""
+    clear = np.ones(frame.masks[k].shape)
+    for name in ("object_alpha", "effect_alpha"):
+        if name in frame.extras:
+            clear = clear * (1 - _level(frame.extras[name][k]))
+    return 1 - clear
+
+
+def _covered(frame: SceneFrame, k: int) -> np.ndarray:
+    """bool `h w`: where the object is seen, and where its alpha is known, also what others hide of it."""
+    if "object_alpha" not in frame.extras:
+        return frame.masks[k]
+    return frame.masks[k] | (_level(frame.extras["object_alpha"][k]) > 0.5)
 
 
 def _level(alpha: np.ndarray) -> np.ndarray:

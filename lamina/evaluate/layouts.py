@@ -12,6 +12,7 @@ from lamina.evaluate.folders import (
     subfolders,
     wrong_layout,
 )
+from lamina.evaluate.layerbench import MANIFEST, check_files, read_scenes
 from lamina.evaluate.scene import is_scene, scene_masks
 
 OMNIMATTERF = "movies/SCENE and kubric/SCENE (or SCENE alone), each with rgb_1x/, masks/mask/NN/ and the true plate bg/"
@@ -23,6 +24,7 @@ YOUTUBEMATTE = "youtubematte_motion/CLIP/pha/ and youtubematte_static/CLIP/pha/ 
 CRGNN = "CLIP/pha/ with a label for every tenth frame (com/ beside it is shown in the picture)"
 DAVIS = "JPEGImages/480p/CLIP/ and Annotations/480p/CLIP/"
 SCENE = "a folder per scene with input, background, mask_00 .., solo_00 .. (movies or folders of images) and scene.json"
+LAYERBENCH = f"{MANIFEST}, and beside it a folder for each scene that it lists, with the files that it lists"
 
 
 def find_omnimatterf(data: Path, results: Path) -> list[Case]:
@@ -141,5 +143,16 @@ def find_scenes(data: Path, results: Path) -> list[Case]:
     return [_scene_case(scene, need_stack(results, scene.name)) for scene in scenes]
 
 
-def _scene_case(scene: Path, stack: Path) -> Case:
-    return Case(scene.name, {"scene": scene, "result": stack}, scene_masks(scene))
+def find_layerbench(data: Path, results: Path) -> list[Case]:
+    """The scenes of LayerBench, or of a part of it, family by family; every file is checked against its SHA-256."""
+    if not (data / MANIFEST).is_file():
+        raise wrong_layout("layerbench", data, f"no {MANIFEST}", LAYERBENCH)
+    scenes = read_scenes(data)
+    cases = [_scene_case(data / scene.name, need_stack(results, scene.name), scene.family) for scene in scenes]
+    for scene in scenes:
+        check_files(data / scene.name, scene)
+    return cases
+
+
+def _scene_case(scene: Path, stack: Path, part: str = "") -> Case:
+    return Case(scene.name, {"scene": scene, "result": stack}, scene_masks(scene), part)

@@ -88,4 +88,11 @@ PROTOCOLS: dict[str, Benchmark] = {
     "scene": Benchmark(
         "plate and layers of scenes with truth", layouts.SCENE, layouts.find_scenes, score_scene, trap=SCENE_TRAP
     ),
+    "layerbench": Benchmark(
+        "plate and layers of LayerBench, version 1, per family of scenes",
+        layouts.LAYERBENCH,
+        layouts.find_layerbench,
+        score_scene,
+        trap=SCENE_TRAP,
+    ),
 }

@@ -35,10 +35,19 @@ class Evaluation:
     @property
     def group_means(self) -> dict[str, Figures]:
         """Per part of the data set, where it has several."""
+        return {group: self.protocol.average(scored) for group, scored in self._groups.items()}
+
+    @property
+    def group_baseline_means(self) -> dict[str, Figures]:
+        """The same for what costs nothing."""
+        return {group: mean_of([s.baseline for s in scored]) for group, scored in self._groups.items()}
+
+    @property
+    def _groups(self) -> dict[str, list[Scored]]:
         groups = dict.fromkeys(case.group for case, _ in self.cases)
         if len(groups) < 2:
             return {}
-        return {group: self.protocol.average([s for case, s in self.cases if case.group == group]) for group in groups}
+        return {group: [scored for case, scored in self.cases if case.group == group] for group in groups}
 
     @property
     def summary(self) -> str:
@@ -64,6 +73,7 @@ def rows(evaluation: Evaluation) -> dict[str, Any]:
         "mean": evaluation.mean,
         "group_means": evaluation.group_means,
         "baseline_mean": evaluation.baseline_mean,
+        "group_baseline_means": evaluation.group_baseline_means,
     }
 
 
@@ -92,10 +102,9 @@ def markdown(evaluation: Evaluation) -> str:
     """The whole result as a page."""
     names = list(evaluation.mean)
     cases = [
-        (case.name, str(s.clip.frames), f"{s.clip.width}x{s.clip.height}", s.scores) for case, s in evaluation.cases
+        (case.title, str(s.clip.frames), f"{s.clip.width}x{s.clip.height}", s.scores) for case, s in evaluation.cases
     ]
-    means = [(f"**mean of {group}**", "", "", figures) for group, figures in evaluation.group_means.items()]
-    means += [("**mean**", "", "", evaluation.mean), (evaluation.protocol.baseline, "", "", evaluation.baseline_mean)]
+    means = [(told_as, "", "", figures) for told_as, figures in _means(evaluation)]
     head = ["clip", "frames", "size", *(f"{name}{COLUMNS[name].arrow}" for name in names)]
     lines = [head, ["---"] * len(head)]
     lines += [[name, frames, size, *told(figures, names)] for name, frames, size, figures in cases + means]
@@ -115,6 +124,15 @@ def markdown(evaluation: Evaluation) -> str:
             "",
         ]
     )
+
+
+def _means(evaluation: Evaluation) -> list[tuple[str, Figures]]:
+    """Per part of the data set and over all of it: the method's, then that of what costs nothing."""
+    free, without = evaluation.protocol.baseline, evaluation.group_baseline_means
+    lines = []
+    for group, figures in evaluation.group_means.items():
+        lines += [(f"**mean of {group}**", figures), (f"{free}, {group}", without[group])]
+    return [*lines, ("**mean**", evaluation.mean), (free, evaluation.baseline_mean)]
 
 
 def told(figures: Figures, names: Sequence[str]) -> list[str]:

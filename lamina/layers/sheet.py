@@ -32,14 +32,14 @@ def _column(clip: FrameSource, stack: StackReader, frame: int) -> Picture:
     picture = next(clip.read(frame, frame + 1))
     plate = next(stack.read_plate(frame, frame + 1))
     number = clip.info.first_number + frame
-    cells = [_cell(picture, f"input {number}"), _cell(plate, "plate")]
+    cells = [captioned(picture, f"input {number}"), captioned(plate, "plate")]
     below = to_levels(plate)
     for name in stack.manifest.layer_names:
         layer = next(stack.read_layer(name, frame, frame + 1))
         below = lay_over(layer, below)
-        cells.append(_cell(_on_checkerboard(layer), name))
+        cells.append(captioned(_on_checkerboard(layer), name))
     difference = np.abs(below - to_levels(picture)) * DIFFERENCE_GAIN
-    cells.append(_cell(difference.astype(np.float32), f"recomposed - input, x {DIFFERENCE_GAIN}"))
+    cells.append(captioned(difference.astype(np.float32), f"recomposed - input, x {DIFFERENCE_GAIN}"))
     return np.vstack(cells)
 
 
@@ -50,9 +50,10 @@ def _on_checkerboard(layer: np.ndarray) -> np.ndarray:
     return lay_over(layer, np.repeat(np.where(board, 0.62, 0.38).astype(np.float32)[..., None], 3, axis=2))
 
 
-def _cell(picture: np.ndarray, caption: str) -> Picture:
+def captioned(picture: np.ndarray, caption: str, width_px: int = CELL_PX) -> Picture:
+    """One cell of a sheet: a picture in 0..1 or whole numbers, made no longer than `width_px`, below what it is."""
     small = from_levels(to_levels(picture).clip(0, 1), np.dtype(np.uint8))
-    small = resize_area(small, fit_within(small.shape[1], small.shape[0], CELL_PX))
+    small = resize_area(small, fit_within(small.shape[1], small.shape[0], width_px))
     cell = np.full((small.shape[0] + CAPTION_PX, max(small.shape[1], 1) + 4, 3), 24, np.uint8)
     cell[CAPTION_PX:, 2 : 2 + small.shape[1]] = small
     cv2.putText(cell, caption, (6, CAPTION_PX - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (225, 225, 225), 1, cv2.LINE_AA)
