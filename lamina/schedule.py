@@ -3,9 +3,9 @@
 At a level, noisy = signal * clean + noise * gauss. A schedule says which levels, and what its network's answer means.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64
@@ -32,16 +32,6 @@ class Move(NamedTuple):
 
     start: Level
     stop: Level
-
-
-def clean_from_v(latents: Tensor, velocity: Tensor, level: Level) -> Tensor:
-    """Salimans and Ho 2022, appendix D: clean = signal * noisy - noise * v."""
-    return level.signal * latents - level.noise * velocity
-
-
-def clean_from_flow(latents: Tensor, velocity: Tensor, level: Level) -> Tensor:
-    """Rectified flow, where the velocity is gauss - clean and signal = 1 - noise: clean = noisy - noise * velocity."""
-    return latents - level.noise * velocity
 
 
 @runtime_checkable
@@ -71,8 +61,6 @@ class DdimSchedule:
     """Shift the signal so that none is left at the last timestep (Lin et al. 2024, algorithm 1)."""
     ends_clean: bool = True
     """The last step arrives at no noise at all; else at what timestep 0 has."""
-
-    clean: ClassVar[Callable[[Tensor, Tensor, Level], Tensor]] = staticmethod(clean_from_v)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "DdimSchedule":
@@ -118,6 +106,10 @@ class DdimSchedule:
         asked = self.timesteps(steps)
         return tuple(Move(_ddim_level(alphas, t), _ddim_level(alphas, t - back) if t >= back else first) for t in asked)
 
+    def clean(self, latents: Tensor, answer: Tensor, level: Level) -> Tensor:
+        """Of a velocity v (Salimans and Ho 2022, appendix D): clean = signal * noisy - noise * v."""
+        return level.signal * latents - level.noise * answer
+
 
 @dataclass(frozen=True)
 class FlowSchedule:
@@ -126,8 +118,6 @@ class FlowSchedule:
     train_steps: int = 1000
     shift: float = 5.0
     """s -> shift s / (1 + (shift - 1) s): once for the range of sigmas, and once more for the grid over it."""
-
-    clean: ClassVar[Callable[[Tensor, Tensor, Level], Tensor]] = staticmethod(clean_from_flow)
 
     def sigmas(self, steps: int) -> Float64[np.ndarray, " steps_and_one"]:
         """Noise at every step, from 1 to 0."""
@@ -138,6 +128,10 @@ class FlowSchedule:
     def moves(self, steps: int) -> tuple[Move, ...]:
         levels = [Level(1 - float(s), float(s), self.train_steps * float(s)) for s in self.sigmas(steps)]
         return tuple(Move(*pair) for pair in zip(levels, levels[1:], strict=False))
+
+    def clean(self, latents: Tensor, answer: Tensor, level: Level) -> Tensor:
+        """Of a velocity gauss - clean, as signal = 1 - noise: clean = noisy - noise * velocity."""
+        return latents - level.noise * answer
 
     def _shifted(self, sigma):
         return self.shift * sigma / (1 + (self.shift - 1) * sigma)

@@ -54,7 +54,7 @@ def plan_balanced(frames: int, size: int, overlap: int, multiple: int = 1) -> tu
     """
     if multiple < 1 or any(number % multiple for number in (frames, size, overlap)):
         raise ValueError(f"Expected multiples of {multiple}, got {frames = }, {size = }, {overlap = }.")
-    if len(plan_windows(frames, size, overlap)) == 1:
+    if frames <= size:
         return (Window(0, frames),)
     count = -(-(frames - overlap) // (size - overlap))
     length = -(-(frames + (count - 1) * overlap) // (count * multiple)) * multiple
@@ -112,7 +112,7 @@ class WindowPlan:
     """Windows and what each weighs at its frames; at every frame the weights add up to one."""
 
     windows: tuple[Window, ...]
-    weights: tuple[Float[np.ndarray, " frames"], ...]
+    weights: tuple[Float[np.ndarray, " _"], ...]
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,10 @@ class WindowRule:
     """Windows of one length start at multiples of this, and are as long as one."""
 
     def plan(self, frames: int) -> WindowPlan:
-        """Windows over 0 to `frames - 1`."""
+        """Windows over 0 to `frames - 1`; what fits into one window is one, however much windows were to overlap."""
+        if frames <= self.size:
+            return WindowPlan((Window(0, frames),), (np.ones(frames),))
         windows = _PLANS[self.last](frames, self)
-        if len(windows) == 1:
-            return WindowPlan(windows, (np.ones(len(windows[0])),))
         weights = ramp_weights(windows, self.overlap) if self.blend == "ramp" else blend_weights(windows)
         return WindowPlan(windows, tuple(weights))
 

@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from lamina.sampling import Denoiser, NoiseSource
-from lamina.schedule import Schedule
+from lamina.schedule import Level, Schedule
 from lamina.windows import Window
 
 
@@ -88,8 +88,11 @@ class Backbone(Protocol):
         """Which files it was made from, and how; fits into JSON."""
         ...
 
-    def encode(self, frames: Float[Tensor, "t 3 h w"]) -> Float[Tensor, "c lt lh lw"]:
-        """Latents of a clip of 1 + k * temporal frames: the most likely ones, scaled as the network wants them."""
+    def encode(self, frames: Float[Tensor, "t 3 h w"], noise: NoiseSource | None = None) -> Float[Tensor, "c lt lh lw"]:
+        """Latents of a clip of 1 + k * temporal frames, scaled as the network wants them.
+
+        Without noise the most likely ones, as for removal; with noise one draw of what is likely, as for training.
+        """
         ...
 
     def decode(self, latents: Float[Tensor, "c lt lh lw"]) -> Float[Tensor, "t 3 h w"]:
@@ -118,6 +121,22 @@ class Backbone(Protocol):
         """
         ...
 
+    def answer(
+        self, latents: Float[Tensor, "n c t h w"], level: Level, condition: Condition
+    ) -> Float[Tensor, "n c t h w"]:
+        """What the network itself says of noisy latents: a velocity, of which `schedule.clean` makes clean latents."""
+        ...
+
     def denoiser(self, condition: Condition) -> Denoiser:
         """The network under a condition; its latents are of the condition's length."""
         ...
+
+
+def denoiser_of(backbone: Backbone, condition: Condition) -> Denoiser:
+    """A backbone's answers as a denoiser."""
+
+    def denoise(latents: Tensor, level: Level) -> Tensor:
+        answer = backbone.answer(latents, level, condition)
+        return backbone.schedule.clean(latents.to(answer.device).float(), answer.float(), level)
+
+    return denoise
