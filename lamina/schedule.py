@@ -100,10 +100,14 @@ class DdimSchedule:
         return [k * (self.train_steps // steps) + self.steps_offset for k in reversed(range(steps))]
 
     def moves(self, steps: int) -> tuple[Move, ...]:
-        """Each step goes back by train_steps // steps, also where rounding puts the next timestep one further."""
-        alphas, back = self.alphas_cumprod(), self.train_steps // steps
+        """Each step goes back by train_steps // steps, also where rounding puts the next timestep one further.
+
+        So the published sampler does. Where `steps` does not divide `train_steps`, the last step may then stop at
+        timestep 0, with some noise left; what it took for clean has none.
+        """
+        asked, alphas = self.timesteps(steps), self.alphas_cumprod()
         first = CLEAN if self.ends_clean else _ddim_level(alphas, 0)
-        asked = self.timesteps(steps)
+        back = self.train_steps // steps
         return tuple(Move(_ddim_level(alphas, t), _ddim_level(alphas, t - back) if t >= back else first) for t in asked)
 
     def clean(self, latents: Tensor, answer: Tensor, level: Level) -> Tensor:
