@@ -98,6 +98,8 @@ def test_fetching_blocks_changes_nothing(folder: Path, name: str):
     wanted = run(opened(folder, name), (REMOVE,))
     found = run(opened(folder, name, Loading(storage="fp32", mode="offload")), (REMOVE,))
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
+    small = run(opened(folder, name, Loading(storage="fp8", mode="offload")), (REMOVE,))
+    assert (small - wanted).abs().mean() < 0.05
 
 
 def test_kept_in_float32(folder: Path):
