@@ -130,7 +130,9 @@ class FlowSchedule:
         return np.append(self._shifted(grid), 0.0)
 
     def moves(self, steps: int) -> tuple[Move, ...]:
-        levels = [Level(1 - float(s), float(s), self.train_steps * float(s)) for s in self.sigmas(steps)]
+        # float32, as published samplers hold them: the network's fastest wave tells 909.706 from 909.707
+        held = self.sigmas(steps).astype(np.float32)
+        levels = [Level(1 - float(s), float(s), float(np.float32(self.train_steps) * s)) for s in held]
         return tuple(Move(*pair) for pair in zip(levels, levels[1:], strict=False))
 
     def clean(self, latents: Tensor, answer: Tensor, level: Level) -> Tensor:

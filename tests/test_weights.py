@@ -9,16 +9,25 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from toy_backbones import WAN_TRANSFORMER, cogvideox_folder, random_lora, wan_folder, write_json
+from toy_backbones import (
+    WAN_TRANSFORMER,
+    cogvideox_folder,
+    published,
+    random_lora,
+    random_weights,
+    wan_folder,
+    write_json,
+)
 
 from lamina.backbones import cogvideox, wan
 from lamina.backbones.checkpoint import open_checkpoint
 from lamina.backbones.lora import Merged
-from lamina.backbones.open import Loading, check_encoders, open_backbone
+from lamina.backbones.open import Loading, check_encoders, load_wan_vae, open_backbone
 from lamina.backbones.renaming import renamed
 from lamina.backbones.specs import BACKBONES, COG_5B, WAN_1_3B, WAN_14B, BackboneSpec
 from lamina.backbones.tokenizer import open_tokenizer
-from lamina.backbones.wan_names import TRANSFORMER
+from lamina.backbones.wan_names import TRANSFORMER, vae
+from lamina.backbones.wan_vae import VaeSizes, build_vae, vae_sizes
 from lamina.backbones.weights import find_weights, get_spec, sha256_of, snapshots
 from lamina.cli.main import main
 from lamina.errors import InputError, WeightsError
@@ -335,3 +344,18 @@ def test_the_folder_may_be_named_once_for_all(
 def test_a_safetensors_file_is_read_only_where_it_is_asked(folder: Path):
     tensors = open_checkpoint([folder / CASPER_WAN])
     assert len(tensors) == 87 and tensors["patch_embedding.bias"].shape == (32,)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        VaeSizes(3, 16, (1, 2, 4, 4), 2, (False, True, True)),
+        VaeSizes(4, 16, (1, 1, 2, 2), 1, (True, True, False)),
+        VaeSizes(2, 16, (1, 2, 3), 3, (True, False)),
+    ],
+)
+def test_sizes_of_a_vae_are_read_off_its_tensors(sizes: VaeSizes):
+    table = vae(len(sizes.multiples), sizes.residuals + 1)
+    weights = published(random_weights(build_vae(sizes, "toy"), 0), table)
+    assert vae_sizes(weights, "toy") == sizes
+    load_wan_vae(weights, "toy", torch.float32)

@@ -87,7 +87,7 @@ def wan_vae() -> dict[str, Tensor]:
     import diffusers
 
     module = build_on_meta(lambda: diffusers.AutoencoderKLWan(base_dim=3, z_dim=16), "toy")
-    return published(random_weights(module, 2), wan_names.VAE)
+    return published(random_weights(module, 2), wan_names.vae())
 
 
 def umt5(layers: int = 2, width: int = 24, inner: int = 32, heads: int = 2) -> dict[str, Tensor]:

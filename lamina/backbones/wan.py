@@ -39,7 +39,9 @@ def build_transformer(config: Mapping[str, Any], image_width: int) -> nn.Module:
     diffusers = imported("diffusers")
 
     def make() -> nn.Module:
-        return diffusers.WanTransformer3DModel(**_arguments(config, image_width))
+        module = diffusers.WanTransformer3DModel(**_arguments(config, image_width))
+        module.condition_embedder.timesteps_proj = Sinusoid(config["freq_dim"])
+        return module
 
     return build_on_meta(make, "the transformer")
 
@@ -70,12 +72,17 @@ def image_width(tensors: Mapping[str, Tensor], source: str) -> int:
     return len(tensors["img_emb.proj.0.weight"])
 
 
-def build_vae(tensors: Mapping[str, Tensor], source: str) -> nn.Module:
-    """AutoencoderKLWan without weights, of the sizes that the tensors say; under the names of Wan."""
-    diffusers = imported("diffusers")
-    require_names(tensors, ["encoder.conv1.weight", "conv2.weight"], source)
-    width, channels = len(tensors["encoder.conv1.weight"]), len(tensors["conv2.weight"])
-    return build_on_meta(lambda: diffusers.AutoencoderKLWan(base_dim=width, z_dim=channels), source)
+class Sinusoid(nn.Module):
+    """Cosines and then sines of a timestep, computed in float64 as the published code does; diffusers rounds sooner."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.waves = width // 2
+
+    def forward(self, timestep: Float[Tensor, " n"]) -> Float[Tensor, "n width"]:
+        rates = 10000.0 ** -(torch.arange(self.waves, device=timestep.device, dtype=torch.float64) / self.waves)
+        angles = timestep.double()[:, None] * rates
+        return torch.cat([angles.cos(), angles.sin()], dim=1).float()
 
 
 @dataclass(frozen=True, eq=False)
