@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from lamina.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from lamina.backbones.survey import WeightsConfig, survey_weights
     from lamina.clip import Clip, Layer, Mask, Stack
     from lamina.composite import flatten, over
-    from lamina.errors import InputError, LaminaError, MediaError, MissingExtra, OutputError
+    from lamina.errors import InputError, LaminaError, MediaError, MissingExtra, OutputError, WeightsError
     from lamina.evaluate.evaluate import EvaluateConfig, evaluate_results
     from lamina.layers.compose import ComposeConfig, compose
     from lamina.layers.decompose import DecomposeConfig, decompose
@@ -38,6 +39,8 @@ __all__ = [
     "OutputError",
     "Stack",
     "StackReader",
+    "WeightsConfig",
+    "WeightsError",
     "__version__",
     "compose",
     "decompose",
@@ -49,12 +52,14 @@ __all__ = [
     "open_source",
     "open_stack",
     "over",
+    "survey_weights",
 ]
 
 _HOMES = {
+    "lamina.backbones.survey": ("WeightsConfig", "survey_weights"),
     "lamina.clip": ("Clip", "Layer", "Mask", "Stack"),
     "lamina.composite": ("flatten", "over"),
-    "lamina.errors": ("InputError", "LaminaError", "MediaError", "MissingExtra", "OutputError"),
+    "lamina.errors": ("InputError", "LaminaError", "MediaError", "MissingExtra", "OutputError", "WeightsError"),
     "lamina.evaluate.evaluate": ("EvaluateConfig", "evaluate_results"),
     "lamina.layers.compose": ("ComposeConfig", "compose"),
     "lamina.layers.decompose": ("DecomposeConfig", "decompose"),

@@ -28,5 +28,9 @@ class OutputError(LaminaError):
     """The output folder cannot be used: foreign, not writable, full."""
 
 
+class WeightsError(LaminaError):
+    """Model weights are missing, incomplete, or those of another model."""
+
+
 class MissingExtra(LaminaError, ImportError):
     """An optional package is needed for what was asked."""

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from blender_probe import PROBE
@@ -122,6 +123,17 @@ def test_assets_that_cannot_be_read(tmp_path: Path, recipes, place: str, said: s
     with pytest.raises(InputError, match=said):
         render_scenes([recipe], tmp_path / "out", ROUGH)
     assert not (tmp_path / "out" / recipe.name).exists()
+
+
+def test_a_picture_of_the_sky_lights_the_scene(tmp_path: Path, recipes, rendered: Path):
+    cv2.imwrite(str(tmp_path / "red.hdr"), np.full((8, 16, 3), (0.0, 0.0, 3.0), np.float32))
+    recipe = dataclasses.replace(recipes[0], frames=1)
+    recipe = dataclasses.replace(recipe, light=dataclasses.replace(recipe.light, hdri=str(tmp_path / "red.hdr")))
+    render_scenes([recipe], tmp_path / "out", ROUGH)
+    red = frames(tmp_path / "out" / recipe.name / "background.mp4")[0] - frames(
+        rendered / recipe.name / "background.mp4"
+    )[0]
+    assert red[..., 0].mean() > 10 + red[..., 2].mean()
 
 
 def test_without_blender(tmp_path: Path, recipes, monkeypatch):

@@ -26,6 +26,8 @@ MARKS: dict[str, tuple[Any, ...]] = {
     "stack": (tyro.conf.Positional, tyro.conf.arg(metavar="STACK")),
     "path": (tyro.conf.Positional,),
     "protocol": (tyro.conf.Positional,),
+    "action": (tyro.conf.Positional,),
+    "model": (tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")),
     "out": (tyro.conf.arg(aliases=["-o"]),),
     "mask": (tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=PATH")),
     "solo": (tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=PATH")),

@@ -7,20 +7,17 @@ opaque; there the source itself is the better answer. Generative Omnimatte (Lee 
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float32, Shaped, UInt8
 
+from lamina.area import resized_by_area
 from lamina.errors import InputError
 from lamina.levels import WHITE, from_levels, to_levels
+from lamina.masks.published import solid_mask
 
 OPAQUE = 0.98
 """A layer of which a pixel shows more than this counts as alone there."""
 
 COARSE_TO_FINE = ("uint8", "uint16", "float32")
-
-OBJECT_LEAST = 240
-"""A mask's stored value from which on the published loader calls a pixel object."""
 
 
 def visible_shares(layers: Sequence[Shaped[np.ndarray, "t h w 4"]]) -> list[Float32[np.ndarray, "t h w"]]:
@@ -93,7 +90,7 @@ def object_masks(
 
     Resized by averaging, then thresholded; where objects overlap, all of them lose the pixel.
     """
-    solid = [_resized(mask[..., None], size)[..., 0] >= OBJECT_LEAST for mask in masks]
+    solid = [solid_mask(mask, size) for mask in masks]
     others = [[o for o in solid if o is not one] for one in solid]
     return [one & ~np.any(rest, 0) if rest else one for one, rest in zip(solid, others, strict=True)]
 
@@ -112,7 +109,7 @@ def _take(frames: np.ndarray, layer: np.ndarray, where: np.ndarray) -> np.ndarra
         source = _as_type(frames[where], kind)
     else:
         white = np.float32(WHITE[frames.dtype.name])
-        source = from_levels((_resized(frames, layer.shape[1:3]) / white)[where], kind)
+        source = from_levels((resized_by_area(frames, layer.shape[1:3]) / white)[where], kind)
     out[..., :3][where] = source
     return out
 
@@ -120,12 +117,6 @@ def _take(frames: np.ndarray, layer: np.ndarray, where: np.ndarray) -> np.ndarra
 def _as_type(pixels: np.ndarray, kind: np.dtype) -> np.ndarray:
     """A copy in a number type that is no coarser; without loss."""
     return pixels.copy() if pixels.dtype == kind else from_levels(to_levels(pixels), kind)
-
-
-def _resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Stored numbers as float32 at a (height, width): pixels are plain means of the source pixels they touch."""
-    values = torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), np.float32))
-    return F.adaptive_avg_pool2d(values, size).numpy().transpose(0, 2, 3, 1)
 
 
 def _check(

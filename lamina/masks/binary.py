@@ -31,6 +31,22 @@ def grow(mask: np.ndarray, radius_px: int | float) -> np.ndarray:
     return grown
 
 
+def grow_square(mask: np.ndarray, side_px: int) -> np.ndarray:
+    """Every pixel whose square of `side_px` pixels around it touches the mask, frame by frame.
+
+    >>> grow_square(np.array([[0, 0, 0, 1, 0]]), 3).astype(int)
+    array([[0, 0, 1, 1, 1]])
+
+    Raises:
+        ValueError: the square has no pixel.
+    """
+    if side_px < 1:
+        raise ValueError(f"side_px must be at least 1, got {side_px}.")
+    inside, square = as_bool(mask), np.ones((side_px, side_px), np.uint8)
+    frames = inside.reshape(-1, *inside.shape[-2:])
+    return np.stack([cv2.dilate(frame.view(np.uint8), square) for frame in frames]).reshape(inside.shape).view(bool)
+
+
 def shrink(mask: np.ndarray, radius_px: int | float) -> np.ndarray:
     """What is further than `radius_px` from every pixel outside the mask. The picture's border is not an outside.
 

@@ -52,4 +52,4 @@ def _recorded(request: pytest.FixtureRequest) -> Recorded:
     return Recorded.read(request.param)
 
 
-stage2_losses, stage2_fit, detail_transfer, trimask = (pytest.fixture(_recorded, name=kind) for kind in KINDS)
+globals().update({kind: pytest.fixture(_recorded, name=kind) for kind in KINDS})

@@ -12,7 +12,11 @@ from safetensors.torch import load_file
 
 from lamina.layers.fit_config import LossConfig, Schedule
 
-KINDS = ("stage2_losses", "stage2_fit", "detail_transfer", "trimask")
+KINDS = (
+    *("stage2_losses", "stage2_fit", "detail_transfer", "trimask", "schedules"),
+    *("cog_transformer", "cog_vae", "cog_pipeline"),
+    *("wan_transformer", "wan_vae", "wan_pipeline", "wan_lora_merged"),
+)
 """What is compared here: the beginning of a file's name, and the name of the argument of the tests that take it."""
 
 LOSS_NAMES = {
@@ -34,11 +38,12 @@ class Recorded:
 
     text: dict[str, Any]
     tensors: dict[str, torch.Tensor]
+    path: Path
     compared: set[str] = field(default_factory=set)
 
     @classmethod
     def read(cls, path: Path) -> "Recorded":
-        return cls(json.loads(path.read_text()), load_file(path.with_suffix(".safetensors")))
+        return cls(json.loads(path.read_text()), load_file(path.with_suffix(".safetensors")), path)
 
     def __getitem__(self, name: str) -> torch.Tensor:
         return self.tensors[name]

@@ -20,7 +20,7 @@ def test_the_folder_holds_something_to_compare(folder: Path):
 
 
 def test_an_empty_folder_fails_and_says_why(tmp_path: Path):
-    (tmp_path / "cog_vae.json").write_text("{}")
+    (tmp_path / "notes.json").write_text("{}")
     done = run_with(tmp_path)
     assert done.returncode == 1 and "holds none of stage2_losses*.json, stage2_fit*.json" in done.stdout
 

@@ -200,9 +200,8 @@ class Draw:
             made.append(Actor(name, kind, seeds[k] if seeds else self.rng.randrange(10**6), size, motion))
         return tuple(made)
 
-    def count(self, most: int = 6) -> int:
-        low, high = self.config.objects
-        return self.rng.randint(min(low, most), min(high, most))
+    def count(self) -> int:
+        return self.rng.randint(*self.config.objects)
 
     def recipe(self, name: str, family: str, seed: int, parts: dict) -> Recipe:
         size = self.config
@@ -212,7 +211,7 @@ class Draw:
 def _tripod_shadow(draw: Draw, name: str, seed: int) -> Recipe:
     """A camera that stands; objects cross under the sun and show what was behind them."""
     ground, other = draw.grounds()
-    count = draw.count(3)
+    count = draw.count()
     parts = [
         draw.thrown(k, count) if draw.rng.random() < 0.2 else draw.crossing(WALKING + DRIVING, k, count)
         for k in range(count)
@@ -235,7 +234,7 @@ def _tripod_shadow(draw: Draw, name: str, seed: int) -> Recipe:
 def _moving_camera(draw: Draw, name: str, seed: int) -> Recipe:
     """The camera travels or is held in a hand, with parallax between things near and far."""
     ground, other = draw.grounds()
-    count = draw.count(2)
+    count = draw.count()
     parts = [
         draw.thrown(k, count) if draw.rng.random() < 0.3 else draw.crossing(WALKING + DRIVING, k, count, 1.6)
         for k in range(count)
@@ -260,7 +259,7 @@ def _moving_camera(draw: Draw, name: str, seed: int) -> Recipe:
 def _reflection(draw: Draw, name: str, seed: int) -> Recipe:
     """Objects over a polished or wet floor, half of the time with a mirror behind them."""
     ground, other = draw.grounds(coat=1.0, roughness=draw.within(0.0, 0.12))
-    count = draw.count(2)
+    count = draw.count()
     parts = [
         draw.thrown(k, count) if draw.rng.random() < 0.3 else draw.crossing(WALKING + DRIVING, k, count, 1.8)
         for k in range(count)
@@ -293,12 +292,13 @@ def _dynamic_background(draw: Draw, name: str, seed: int) -> Recipe:
     camera = draw.tripod() if draw.rng.random() < 0.7 else draw.moving(0.3)
     if draw.rng.random() < 0.5:
         ground, other = draw.waters()
-        parts = [draw.crossing(FLOATING, k, 2, 1.7) for k in range(draw.count(2))]
+        count = draw.count()
+        parts = [draw.crossing(FLOATING, k, max(2, count), 1.7) for k in range(count)]
         parts = [(kind, size, replace(motion, way="float")) for kind, size, motion in parts]
         props = draw.props(3, ("hedge", "hills"))
     else:
         ground, other = draw.grounds()
-        count = draw.count(2)
+        count = draw.count()
         parts = [draw.crossing(WALKING + DRIVING, k, count) for k in range(count)]
         winds = [
             Prop(
@@ -323,12 +323,18 @@ def _dynamic_background(draw: Draw, name: str, seed: int) -> Recipe:
 def _static_object(draw: Draw, name: str, seed: int) -> Recipe:
     """The object never leaves, so no frame shows what its shadow lies on; half of the time somebody walks by."""
     ground, other = draw.grounds()
-    actors = draw.cast([draw.standing(draw.within(-0.7, 0.7), 0.1)])
+    objects = [draw.standing(draw.within(-0.7, 0.7), 0.1)]
+    looks, passers = [draw.rng.randrange(10**6)], ()
     if draw.rng.random() < 0.5:
         kind, size, motion = draw.crossing(WALKING, 1, 2)
         far = replace(motion, start=(motion.start[0], 1.5, 0.0), end=(motion.end[0], 1.6, 0.0))
-        actors += (Actor("", kind, draw.rng.randrange(10**6), size, far),)
+        passers = (Actor("", kind, draw.rng.randrange(10**6), size, far),)
     camera = draw.tripod() if draw.rng.random() < 0.35 else draw.moving(draw.within(0.3, 0.8))
+    light, props = draw.light(), draw.still_props(3)
+    for k in range(1, draw.count()):  # beside the first, to the right and left of it in turn
+        x = objects[0][2].start[0] + (-1) ** k * 0.9 * ((k + 1) // 2)
+        objects.append(draw.standing(x, -0.3 if k % 2 else 0.4))
+        looks.append(draw.rng.randrange(10**6))
     return draw.recipe(
         name,
         "static-object",
@@ -336,10 +342,10 @@ def _static_object(draw: Draw, name: str, seed: int) -> Recipe:
         dict(
             ground=ground,
             other_ground=other,
-            light=draw.light(),
+            light=light,
             camera=camera,
-            props=draw.still_props(3),
-            actors=actors,
+            props=props,
+            actors=draw.cast(objects, looks) + passers,
         ),
     )
 
@@ -349,7 +355,7 @@ def _look_alikes(draw: Draw, name: str, seed: int) -> Recipe:
     ground, other = draw.grounds(coat=draw.rng.choice([0.0, 0.0, 0.6]), roughness=0.12)
     looks, kind = draw.rng.randrange(10**6), draw.rng.choice([*RIGID, "person", "dog", "car", "chair"])
     moves = kind in WALKING + DRIVING
-    marked = draw.count(2)
+    marked = draw.count()
     parts = []
     for k in range(marked):
         _, size, motion = draw.crossing((kind,), k, marked, 1.7) if moves else draw.thrown(k, marked)
