@@ -14,6 +14,7 @@ from blender_probe import PROBE
 from lamina.errors import InputError, MissingExtra, OutputError
 from lamina.media.source import open_source
 from lamina.synth.blender import render
+from lamina.synth.blender.consistency import measure_consistency
 from lamina.synth.blender.families import DrawConfig, draw_recipe
 from lamina.synth.blender.recipe import Recipe, recipe_text
 from lamina.synth.blender.render import Quality, render_scenes
@@ -53,7 +54,8 @@ def test_a_scene_is_whole_and_its_layers_give_it_back(rendered: Path, recipes):
         folder = rendered / recipe.name
         scene = json.loads((folder / "scene.json").read_text())
         assert scene["objects"] == [actor.name for actor in recipe.objects] and scene["frames"] == 3
-        assert scene["recompose_rms_levels"] < 2
+        found = measure_consistency(folder)
+        assert found.in_place < 2 and found.in_place < found.alone < 5
         assert (folder / "recipe.json").read_text() == recipe_text(recipe)
         names = ["input", "background", "transplant_background"]
         for k in range(2):

@@ -12,14 +12,13 @@ from types import TracebackType
 import numpy as np
 
 from lamina.color import ColorDescription
-from lamina.levels import to_levels
 from lamina.media.landing import whole_folder
 from lamina.media.movie import MovieKind, Times, write_pictures
 from lamina.media.yuv import to_yuv444
 from lamina.synth.blender.passes import FramePictures
 from lamina.synth.blender.recipe import Recipe, recipe_text
 from lamina.synth.blender.render import Quality
-from lamina.synth.blender.truth import effect_alpha, recompose, recompose_alone
+from lamina.synth.blender.truth import effect_alpha
 
 ALPHA_CRF = 4
 
@@ -30,15 +29,15 @@ class SceneWriter:
     ``input``, ``background``, ``transplant_background``; for every object ``mask_NN`` (the part that is seen),
     ``object_alpha_NN``, ``effect_alpha_NN``, ``effects_NN`` (the scene with the object itself invisible),
     ``transplant_NN`` (its solo over the other ground), and ``solo_NN`` where there are several; all `.mp4`, H.264
-    4:4:4 in BT.709. ``depth/0000.exr`` where asked for.
-    ``scene.json`` with names, order and how well the true layers give the input back; ``recipe.json``.
+    4:4:4 in BT.709. With three objects or more, ``stacked_NN``: the scene with the NN farthest of them.
+    ``depth/0000.exr`` where asked for. ``scene.json`` with names and the order of every frame; ``recipe.json``.
 
     Memory does not grow with the scene's length: frames wait in raw files.
     """
 
     def __init__(self, out: Path, recipe: Recipe, quality: Quality):
         self.out, self.recipe, self.quality = out, recipe, quality
-        self.count, self._orders, self._squares = 0, [], {}
+        self.count, self._orders = 0, []
         self._closing = ExitStack()
 
     def __enter__(self) -> "SceneWriter":
@@ -60,15 +59,7 @@ class SceneWriter:
     def add(self, shot: FramePictures) -> None:
         """One frame."""
         plate, alphas = shot.background.picture, [solo.alphas[k] for k, solo in enumerate(shot.solos)]
-        solos = [solo.picture for solo in shot.solos]
-        objects = list(zip(solos, shot.effects, alphas, strict=True))
-        whole, alone = (
-            recompose(plate, [one.picture for one in shot.stacked]),
-            recompose_alone(plate, objects, shot.order),
-        )
-        for name, picture in (("recompose", whole), ("recompose_alone", alone)):
-            difference = picture.astype(np.float64) - to_levels(shot.input.picture)
-            self._squares[name] = self._squares.get(name, 0.0) + float((difference**2).mean())
+        objects = zip([solo.picture for solo in shot.solos], shot.effects, alphas, strict=True)
         self._orders.append([self.recipe.objects[k].name for k in shot.order])
         self._keep("input", shot.input.picture)
         self._keep("background", plate)
@@ -79,8 +70,10 @@ class SceneWriter:
             self._keep(f"effect_alpha_{k:02}", effect_alpha(effects, plate))
             self._keep(f"effects_{k:02}", effects)
             self._keep(f"transplant_{k:02}", shot.transplants[k])
-            if len(objects) > 1:
+            if len(alphas) > 1:
                 self._keep(f"solo_{k:02}", solo)
+        for count, some in enumerate(shot.stacked[1:-1], 2):
+            self._keep(f"stacked_{count:02}", some.picture)
         if self.quality.depth:
             self._write_depth(shot.input.depth)
         self.count += 1
@@ -103,10 +96,6 @@ class SceneWriter:
             channels = 1 if sharp or raw.name.startswith("effect_alpha") else 3
             self._encode(raw, channels, min(ALPHA_CRF, self.quality.crf) if sharp else self.quality.crf)
         recipe = self.recipe
-        rms = {
-            f"{name}_rms_levels": round(255 * (squares / self.count) ** 0.5, 3)
-            for name, squares in self._squares.items()
-        }
         told = {
             "name": recipe.name,
             "family": recipe.family,
@@ -116,7 +105,6 @@ class SceneWriter:
             "size": [recipe.width, recipe.height],
             "fps": recipe.fps,
             "order": self._orders,
-            **rms,
         }
         (self._folder / "scene.json").write_text(json.dumps(told) + "\n", encoding="utf-8")
         (self._folder / "recipe.json").write_text(recipe_text(recipe), encoding="utf-8")
