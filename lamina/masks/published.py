@@ -44,10 +44,10 @@ def grown_mask(
 
 
 def keeping_trimask(
-    grown: Sequence[Bool[np.ndarray, "t h w"]],
+    grown: Sequence[Bool[np.ndarray, "*t h w"]],
     keep: Collection[int],
-    preserve: Bool[np.ndarray, "t h w"] | None = None,
-) -> UInt8[np.ndarray, "t h w"]:
+    preserve: Bool[np.ndarray, "*t h w"] | None = None,
+) -> UInt8[np.ndarray, "*t h w"]:
     """The trimask of a run that keeps the objects of these numbers; `preserve` as for `make_trimask`."""
     nothing = np.zeros_like(grown[0])
     removed = [mask for k, mask in enumerate(grown) if k not in keep]

@@ -25,7 +25,7 @@ RAMP_PX = 3
 """Across so many pixels at the rim of what is known, known and made up pictures are mixed."""
 
 
-def anchored(denoise: Denoiser, known: Float[Tensor, "n c t h w"], share: Float[Tensor, "n 1 t h w"]) -> Denoiser:
+def anchored(denoise: Denoiser, known: Float[Tensor, "c t h w"], share: Float[Tensor, "n 1 t h w"]) -> Denoiser:
     """A denoiser whose answer is `known` where the share is 1, and its own where it is 0."""
     if not share.any():
         return denoise

@@ -86,7 +86,7 @@ def _lost(job: CasperJob, backbone: Backbone, piece: Piece, rows: Sequence[Row])
 
 def _pictures(
     job: CasperJob,
-    decoded: Float[Tensor, "t 3 h w"],
+    decoded: Float[Tensor, "t 3 padded_h padded_w"],
     rows: Sequence[Row],
     lost: Sequence[Float32[np.ndarray, "h w 3"]],
     number: int,

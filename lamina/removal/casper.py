@@ -40,21 +40,27 @@ from lamina.report import Report
 
 
 def plan_way(job: CasperJob, weights: Weights) -> Way:
-    """How the job is done: chosen for this machine, or what a stopped run had chosen.
+    """How the job is done: as a stopped run had chosen, or else as `choose_for` does."""
+    if job.plan_file.exists():
+        return Way(**json.loads(job.plan_file.read_text()))
+    way = choose_for(job, weights)
+    with whole_file(job.plan_file) as part:
+        part.write_text(json.dumps(asdict(way)))
+    return way
+
+
+def choose_for(job: CasperJob, weights: Weights) -> Way:
+    """How the job is best done on this machine.
 
     Raises:
         InputError: there is too little memory, or it would take long on a CPU and that was not agreed to.
     """
-    if job.plan_file.exists():
-        return Way(**json.loads(job.plan_file.read_text()))
     options, device = job.options, device_of(job.options)
     machine = measure_machine(device, options.storage)
     items = 1 if options.inside == "zeroed" else options.batch
     model = Model.of(weights)
     way = choose_way(model, job.ahead, len(job.removals), machine, options.storage, options.memory, items)
     check_patience(job.spec.name, way.seconds, device, options.yes)
-    with whole_file(job.plan_file) as part:
-        part.write_text(json.dumps(asdict(way)))
     return way
 
 
@@ -95,13 +101,16 @@ def starting_noise(job: CasperJob, backbone: Backbone) -> Float[Tensor, "n c t h
     return published_noise(seed, job.latent_shape, count, backbone.device, dtype, frames_first=frames_first)
 
 
+def speak(job: CasperJob, backbone: Backbone) -> tuple[Tensor, Tensor | None]:
+    """What prompt and first frame say to the network."""
+    [first] = job.shot.clip.read(0, 1)
+    return backbone.embed_text(job.options.prompt), backbone.embed_image(as_frames([to_levels(first)])[0])
+
+
 def telling(job: CasperJob, backbone: Backbone, truth: Truth | None, report: Report) -> Tell:
     """What the network is told of any group of removals; what they share is encoded once, when first asked for."""
 
-    @cache
-    def spoken() -> tuple[Tensor, Tensor | None]:
-        [first] = job.shot.clip.read(0, 1)
-        return backbone.embed_text(job.options.prompt), backbone.embed_image(as_frames([to_levels(first)])[0])
+    spoken = cache(lambda: speak(job, backbone))
 
     @cache
     def whole() -> Told:

@@ -62,14 +62,14 @@ def denoise_group(
         return latents
     told = tell(group)
     denoise = windowed(lambda window: backbone.denoiser(told.condition.window(window)), job.timing.windows)
-    denoise = anchored(denoise, told.known[None], told.share)
+    denoise = anchored(denoise, told.known, told.share)
     saved = time.monotonic()
     for step in sample(denoise, latents, moves, done):
-        done, latents = step.done, step.latents
-        progress.tell(step.done)
+        latents = step.latents
         if step.done == step.total or time.monotonic() - saved >= SAVE_SECONDS:
             save_steps(file, step)
             saved = time.monotonic()
+        progress.tell(step.done)
     return latents
 
 

@@ -43,10 +43,10 @@ def needed_removals(names: Sequence[str]) -> tuple[Removal, ...]:
 
 def trimask_of(
     removal: Removal,
-    grown: Sequence[Bool[np.ndarray, "t h w"]],
-    preserve: Bool[np.ndarray, "t h w"] | None,
+    grown: Sequence[Bool[np.ndarray, "*t h w"]],
+    preserve: Bool[np.ndarray, "*t h w"] | None,
     marking: Marking = "trimask",
-) -> UInt8[np.ndarray, "t h w"]:
+) -> UInt8[np.ndarray, "*t h w"]:
     """What a removal is told: `Region` values.
 
     grown: the objects' masks as `grown_mask` makes them. preserve: what must stay but where something is removed.
