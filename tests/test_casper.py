@@ -16,7 +16,6 @@ from lamina.cli.main import main
 from lamina.errors import InputError, WeightsError
 from lamina.media.ffv1 import read_ffv1
 from lamina.removal import casper, denoising, plan
-from lamina.removal import casper_options as asked
 
 
 @pytest.fixture(scope="module")
@@ -124,23 +123,30 @@ def stopping_at(stage: str, done: int):
     return report
 
 
+@pytest.fixture(scope="module")
+def unstopped(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run in several windows and pieces that nobody stopped."""
+    folder = tmp_path_factory.mktemp("unstopped")
+    with pytest.MonkeyPatch.context() as patch:
+        short_windows(patch, "casper-wan-1.3b", 9, 4)
+        run(walk(13), folder, models, "casper-wan-1.3b", steps=3)
+    return folder / "out"
+
+
 @pytest.mark.parametrize(
     ("stage", "done"), [("plate", 1), ("encode", 1), ("denoise", 1), ("denoise", 2), ("decode", 1), ("decode", 9)]
 )
 def test_a_stopped_run_goes_on_to_the_same_bytes(
-    stage: str, done: int, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stage: str, done: int, models: Path, unstopped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(denoising, "SAVE_SECONDS", 0.0)
     short_windows(monkeypatch, "casper-wan-1.3b", 9, 4)
-    toy = walk(13)
-    whole = run(toy, tmp_path / "whole", models, "casper-wan-1.3b", steps=3)
-    config = config_of(toy, tmp_path / "stopped", models, "casper-wan-1.3b", steps=3)
+    config = config_of(walk(13), tmp_path, models, "casper-wan-1.3b", steps=3)
     with pytest.raises(Stopped):
         lamina.decompose(config, stopping_at(stage, done))
     stages = []
-    stack = lamina.open_stack(lamina.decompose(config, lambda named, so_far, _: stages.append((named, so_far))))
-    assert (plates(stack) == plates(whole)).all()
-    assert bytes_of(tmp_path / "whole" / "out") == bytes_of(tmp_path / "stopped" / "out")
+    out = lamina.decompose(config, lambda named, so_far, _: stages.append((named, so_far)))
+    assert bytes_of(out) == bytes_of(unstopped)
     if stage == "denoise" and done == 2:
         assert ("denoise", 1) not in stages, "a step was made twice"
     if stage == "decode":
@@ -194,14 +200,15 @@ def test_preserved_regions_are_the_clips_own(models: Path, tmp_path: Path):
     drawn[:, 50:] = 255
     still = write_images(tmp_path / "keep", [drawn]) / "shot.0000.png"
     stack = run(toy, tmp_path, models, "casper-wan-1.3b", size="64x96", anchor=False, preserve=still)
-    masks = np.stack(toy.masks["box"])
+    masks, judged = np.stack(toy.masks["box"]), 0
     for t, plate in enumerate(plates(stack)):
         free = np.zeros((72, 96), bool)
         free[:, 60:] = True  # beyond the rim, where both are mixed
         for mask in masks[max(0, t - 1) : t + 2]:  # what objects do is looked for in the frames beside too
             free[:, cv2.dilate(mask, np.ones((1, 25))).any(0)] = False
-        assert free.any()
+        judged += int(free.sum())
         np.testing.assert_array_equal(plate[free], toy.frames[t][free])
+    assert judged > 1000
 
 
 def test_the_lora_model_runs(models: Path, tmp_path: Path):
@@ -222,8 +229,8 @@ def test_other_weights_are_another_run(models: Path, tmp_path: Path):
         ({"size": "64"}, "--size 64: got '64', wanted HxW"),
         ({"steps": 0}, "--steps: got 0, wanted 1..1000"),
         ({"batch": -1}, "--batch: got -1, wanted 0 or more"),
+        ({"grow": -1}, "--grow: got -1, wanted 0 or more"),
         ({"device": "nowhere"}, "--device nowhere: got .*, wanted a device of this machine"),
-        ({"plate": Path("any.png")}, "--plate: got|--plate any.png|any.png"),
     ],
 )
 def test_flags_that_do_not_fit(flags: dict, said: str, models: Path, tmp_path: Path):
@@ -247,13 +254,6 @@ def test_the_engine_without_a_model_says_what_it_does_not_take(flag: str, value,
     name = "no-anchor" if flag == "anchor" else flag
     with pytest.raises(InputError, match=f"--{name}: got --engine propagate, wanted an engine that runs a model"):
         lamina.decompose(lamina.DecomposeConfig(input=clip, mask=masks, out=tmp_path / "out", **{flag: value}))
-
-
-def test_every_flag_of_a_model_is_refused_by_its_name():
-    for name in asked.NAMES:
-        assert getattr(asked.CasperOptions(), name) in (None, False, True, 0, 43, "auto", "bf16", "ours", "kept") or (
-            name in ("prompt", "marking")
-        )
 
 
 def test_missing_files_are_named(tmp_path: Path):

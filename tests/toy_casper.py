@@ -30,9 +30,7 @@ def config_of(toy: Toy, folder: Path, models: Path, engine: str, **more) -> lami
     return lamina.DecomposeConfig(**flags)
 
 
-def run(
-    toy: Toy, folder: Path, models: Path, engine: str, report: Report = no_report, **more
-) -> lamina.StackReader:
+def run(toy: Toy, folder: Path, models: Path, engine: str, report: Report = no_report, **more) -> lamina.StackReader:
     return lamina.open_stack(lamina.decompose(config_of(toy, folder, models, engine, **more), report))
 
 

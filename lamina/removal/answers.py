@@ -49,7 +49,7 @@ def write_answers(
     job: CasperJob, backbone: Backbone, latents: Mapping[str, Tensor], truth: Truth | None, report: Report
 ) -> None:
     """Decode all pieces that are not there yet, and join them. latents: `c t h w` of each removal by name."""
-    pieces = [piece for piece in job.pieces if len(job.own_frames(piece))]
+    pieces = [piece for piece in job.decoded if len(job.own_frames(piece))]
     report("decode", 0, job.shot.frames)
     for piece in pieces:
         todo = [removal for removal in job.removals if not job.segment(removal, piece).exists()]

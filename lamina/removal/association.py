@@ -67,8 +67,8 @@ class Regions:
 def tokens_of(
     masks: Bool[np.ndarray, "k t h w"], geometry: Geometry, patch: tuple[int, int, int]
 ) -> Float[Tensor, "k lt th tw"]:
-    """1 for tokens that a mask of a padded clip covers by half at least, or by half as much as it covers of any token at
-    that time: so nothing is too small to have one.
+    """1 for tokens that a mask of a padded clip covers by half, or by half as much as it covers of any at that time: so
+    nothing is too small to have one.
     """
     side_h, side_w = patch[1] * geometry.spatial, patch[2] * geometry.spatial
     pixels = torch.from_numpy(masks.astype(np.float32))

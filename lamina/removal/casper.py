@@ -137,7 +137,7 @@ def encode(
     """Encode the clip, and the background that is known, piece by piece. spoken: what prompt and first frame say."""
     chosen = [job.removals.index(removal) for removal in group]
     parts, known, share = [], [], []
-    for piece in job.pieces:
+    for piece in job.encoded:
         shown = read_shown(job, truth, piece.coded_frames)
         trimasks = [shown.trimasks[k] for k in chosen]
         frames = without_objects(shown.frames, trimasks[0]) if job.options.inside == "zeroed" else shown.frames
@@ -147,4 +147,4 @@ def encode(
         anchored = own_latents(piece, backbone.encode(shown.known)) if share[-1].any() else None
         known.append(own_latents(piece, parts[-1].video) if anchored is None else anchored)
         report("encode", piece.frames.stop, job.timing.padded_frames)
-    return Told(joined(job.pieces, parts), torch.cat(known, dim=1), torch.cat(share, dim=2))
+    return Told(joined(job.encoded, parts), torch.cat(known, dim=1), torch.cat(share, dim=2))

@@ -49,7 +49,7 @@ def _row(
     known: tuple[np.ndarray, UInt8[np.ndarray, "r d v"]] | None,
 ) -> Row:
     height, width = size = job.framing.picture
-    grown = [grown_mask(mask[None], size)[0] for mask in masks]
+    grown = [grown_mask(mask[None], size, job.options.grow)[0] for mask in masks]
     kept = None if preserve is None else solid_mask(preserve[None], size)[0]
     trimasks = [trimask_of(removal, grown, kept, job.options.marking) for removal in job.removals]
     small = job.framing.small(frame)

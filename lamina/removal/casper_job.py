@@ -10,7 +10,7 @@ from lamina.backbones.timing import REFERENCE_CAP_FRAMES, Timing, plan_timing
 from lamina.errors import InputError
 from lamina.removal.casper_options import CasperOptions, wanted_size
 from lamina.removal.framing import Framing, fitting, fitting_area, squeezing
-from lamina.removal.pieces import Piece, plan_pieces
+from lamina.removal.pieces import Piece, decoding_pieces, encoding_pieces
 from lamina.removal.plan import Ahead, Removal, needed_removals
 from lamina.removal.shot import Shot
 
@@ -24,7 +24,8 @@ class CasperJob:
     options: CasperOptions
     framing: Framing
     timing: Timing
-    pieces: tuple[Piece, ...]
+    encoded: tuple[Piece, ...]
+    decoded: tuple[Piece, ...]
     removals: tuple[Removal, ...]
 
     @property
@@ -95,7 +96,8 @@ def casper_job(shot: Shot, spec: BackboneSpec, options: CasperOptions) -> Casper
         options=options,
         framing=framing_of((info.height, info.width), spec, options),
         timing=timing,
-        pieces=plan_pieces(spec.geometry, timing.latent_frames, whole=reference),
+        encoded=encoding_pieces(spec.geometry, timing.latent_frames, whole=reference),
+        decoded=decoding_pieces(spec.geometry, timing.latent_frames, whole=reference),
         removals=needed_removals([mask.name for mask in shot.masks]),
     )
 

@@ -8,10 +8,13 @@ import torch
 
 from lamina.backbones.specs import BackboneSpec
 from lamina.errors import InputError
+from lamina.masks.published import DILATE_PX
 from lamina.removal.plan import Marking
 
 PROMPT = "empty scene"
 """The paper (Lee et al. 2025, section 3.2) finds that a plain one will do."""
+MOST_STEPS = 1000
+"""Levels of noise that the models were trained with."""
 PASSING = ("weights", "yes")
 """Where files are and what a person agreed to are no part of a run's identity; what the files hold is."""
 
@@ -39,6 +42,9 @@ class CasperOptions:
     preset: Literal["ours", "reference"] = "ours"
     """reference does as the published code does: pictures squeezed to the model's size, its padding in time, its
     windows, its noise; no anchor, and nothing put back that the model's codec lost."""
+    grow: int = DILATE_PX
+    """Side of the square that masks grow by, in pixels of the model's picture, as published; 0 leaves masks as they
+    are."""
     inside: Literal["kept", "zeroed"] = "kept"
     """What the model sees of objects that it is to remove: the picture, or black. For comparison: it was trained with
     the first."""
@@ -84,11 +90,12 @@ def check_unused(options: CasperOptions, engine: str) -> None:
 def check_asked(options: CasperOptions, spec: BackboneSpec) -> None:
     """Raise InputError when something that was asked for does not exist."""
     wanted_size(options, spec)
-    most = 1000
-    if options.steps is not None and not 1 <= options.steps <= most:
-        raise InputError("--steps", got=str(options.steps), wanted=f"1..{most}", do="Between 4 and 50 is usual.")
+    if options.steps is not None and not 1 <= options.steps <= MOST_STEPS:
+        raise InputError("--steps", got=str(options.steps), wanted=f"1..{MOST_STEPS}", do="Between 4 and 50 is usual.")
     if options.batch < 0:
         raise InputError("--batch", got=str(options.batch), wanted="0 or more", do="0 is as many as fit.")
+    if options.grow < 0:
+        raise InputError("--grow", got=str(options.grow), wanted="0 or more", do=f"{DILATE_PX} is usual.")
     if options.device is not None:
         _check_device(options.device)
 

@@ -1,7 +1,7 @@
 """A clip coded piece by piece, so that no more of its pictures are in memory than a piece holds.
 
 A codec looks back in time. So every piece but the first is coded with some latent frames before it, which are thrown
-away. A clip of one piece is coded as the published code does it; what a longer one loses is less than a codec does.
+away. A clip of one piece is coded as the published code does it, and so is the first piece of a longer one.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from torch import Tensor
 
 from lamina.backbones.interface import Backbone, Condition, Geometry
 
-LEAD_LATENTS = 4
-"""Even, for a codec that takes latent frames in pairs."""
+LEAD_LATENTS = 8
+"""About as far back as a codec looks with any force; even, for one that takes latent frames in pairs."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,26 @@ class Piece:
         return self.start - self.coded_from
 
 
-def plan_pieces(geometry: Geometry, latent_frames: int, *, whole: bool = False) -> tuple[Piece, ...]:
-    """Pieces of a window's length; one alone for a clip of a window, or where the `whole` clip is wanted at once."""
-    size = latent_frames if whole else geometry.latent_frames(geometry.window_frames)
-    starts = range(0, latent_frames, size)
+def encoding_pieces(geometry: Geometry, latent_frames: int, *, whole: bool = False) -> tuple[Piece, ...]:
+    """Pieces to encode, of at most a window's length; one alone where the `whole` clip is wanted at once."""
+    return _pieces(geometry, latent_frames, first=0, whole=whole)
+
+
+def decoding_pieces(geometry: Geometry, latent_frames: int, *, whole: bool = False) -> tuple[Piece, ...]:
+    """Pieces to decode. CogVideoX encodes (0, 1), (2, 3) and so on together, but decodes 0 alone and then (1, 2)."""
+    return _pieces(geometry, latent_frames, first=1, whole=whole)
+
+
+def _pieces(geometry: Geometry, latent_frames: int, *, first: int, whole: bool) -> tuple[Piece, ...]:
+    most = geometry.latent_frames(geometry.window_frames)
+    if whole or latent_frames <= most:
+        return (Piece(0, latent_frames, 0, geometry.temporal),)
+    size = max(2, (most - first) // 2 * 2)
+    starts = [0, *range(size + first, latent_frames, size)]
+    stops = [*starts[1:], latent_frames]
     return tuple(
-        Piece(start, min(start + size, latent_frames), max(0, start - LEAD_LATENTS), geometry.temporal)
-        for start in starts
+        Piece(start, stop, max(0, start - first - LEAD_LATENTS), geometry.temporal)
+        for start, stop in zip(starts, stops, strict=True)
     )
 
 
