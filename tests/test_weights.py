@@ -1,7 +1,6 @@
 """Files of models: where they are found, what is refused and how that is said, and how the command tells of them."""
 
 import json
-import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from toy_backbones import (
     cogvideox_folder,
     published,
     random_lora,
+    random_tensors,
     random_weights,
     wan_folder,
     write_json,
@@ -123,8 +123,18 @@ def not_json(file: Path) -> None:
     file.write_text("{")
 
 
+class Trap:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, touched: Path):
+        self.touched = touched
+
+    def __reduce__(self):
+        return Path.touch, (self.touched,)
+
+
 def code(file: Path) -> None:
-    file.write_bytes(pickle.dumps({"weight": print}))
+    torch.save({"weight": Trap(file.with_name("touched"))}, file)
 
 
 def not_tensors(file: Path) -> None:
@@ -196,6 +206,7 @@ def test_what_is_wrong_is_named(
     breaking(folder / file)
     with pytest.raises(WeightsError, match=message):
         open_model(folder, spec)
+    assert not list(folder.rglob("touched")), "code in a file was run"
 
 
 def test_a_file_of_another_model(folder: Path):
@@ -359,3 +370,20 @@ def test_sizes_of_a_vae_are_read_off_its_tensors(sizes: VaeSizes):
     weights = published(random_weights(build_vae(sizes, "toy"), 0), table)
     assert vae_sizes(weights, "toy") == sizes
     load_wan_vae(weights, "toy", torch.float32)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.55, 1.0])
+def test_a_lora_adds_its_product(strength: float):
+    """W + strength * alpha / rank * up @ down; without alpha the factor is 1; in the base's number type."""
+    base = random_tensors({"a.b.weight": (5, 7), "a.c.weight": (5, 7), "a.b.bias": (5,), "conv.weight": (2, 2, 2)}, 0)
+    base["a.c.weight"] = base["a.c.weight"].bfloat16()
+    lora = random_tensors({f"lora_unet__a_{x}.lora_down.weight": (3, 7) for x in "bc"}, 1)
+    lora |= random_tensors({f"lora_unet__a_{x}.lora_up.weight": (5, 3) for x in "bc"}, 2)
+    lora["lora_unet__a_b.alpha"] = torch.tensor(2.0)
+    merged = Merged(base, lora, strength, "toy")
+    for x, factor in (("b", 2 / 3), ("c", 1.0)):
+        name, module = f"a.{x}.weight", f"lora_unet__a_{x}"
+        product = lora[f"{module}.lora_up.weight"] @ lora[f"{module}.lora_down.weight"]
+        wanted = (base[name].float() + strength * factor * product).to(base[name].dtype)
+        torch.testing.assert_close(merged[name], wanted, rtol=0, atol=1e-6)
+    assert merged["a.b.bias"] is base["a.b.bias"] and set(merged) == set(base)

@@ -273,7 +273,7 @@ def coding_operations(model: Model, run: Run) -> float:
     return (encode + run.items * decode) * codec.width**2 * float(run.frames * run.height * run.width)
 
 
-def in_words(seconds: float) -> str:
+def in_words(seconds: int | float) -> str:
     """A duration as people say it.
 
     >>> in_words(40), in_words(1000), in_words(40_000), in_words(900_000)

@@ -89,12 +89,13 @@ def survey_weights(config: WeightsConfig, report: Report = no_report) -> list[Mo
     states = [(spec, state_of(spec, folder)) for spec in specs]
     if config.action != "check":
         return [state for _, state in states]
-    there = [spec for spec, state in states if state.complete]
+    # where none is whole, the first says what it lacks
+    chosen = [spec for spec, state in states if state.complete] or specs[:1]
     checked = []
-    for number, spec in enumerate(there or specs[:1]):
-        report("check", number, len(there))
+    for number, spec in enumerate(chosen):
+        report("check", number, len(chosen))
         checked.append(_checked(spec, folder))
-        report("check", number + 1, len(there))
+        report("check", number + 1, len(chosen))
     return checked
 
 
