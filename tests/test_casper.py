@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 import torch
 from media_makers import write_images
 from toy_casper import ENGINES, SMALL, bytes_of, config_of, model_folder, plates, run, short_windows
@@ -16,6 +17,7 @@ from lamina.cli.main import main
 from lamina.errors import InputError, WeightsError
 from lamina.media.ffv1 import read_ffv1
 from lamina.removal import casper, denoising, plan
+from lamina.removal.casper_frames import read_shown
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +111,40 @@ def test_sixteen_bits_stay_sixteen_bits(models: Path, tmp_path: Path):
     toy = walk(3, dtype="uint16")
     found = plates(run(toy, tmp_path, models, "casper-wan-1.3b"))
     assert found.dtype == np.uint16
+
+
+def test_what_is_brighter_than_white_stays_so(models: Path, tmp_path: Path):
+    """The model sees 0..1; what it did not have to change keeps its numbers."""
+    toy, folder = walk(5, (96, 72)), tmp_path / "floats"
+    folder.mkdir()
+    for number, frame in enumerate(toy.frames):
+        levels = (frame / 255).astype(np.float32)
+        levels[60:70, 80:90] = 3.0
+        tifffile.imwrite(folder / f"shot.{number:04d}.tif", levels)
+    found = plates(run(toy, tmp_path, models, "casper-wan-1.3b", size="64x96", input=folder))
+    assert found.dtype == np.float32 and (found[:, 62:68, 82:88] == 3.0).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_model_that_changes_nothing_leaves_the_clip(
+    engine: str, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Its answer is what its codec makes of the clip; what that loses must not be taken for a change."""
+    toy = walk(5, (96, 72))
+
+    def unchanged(job, backbone, group, *_) -> torch.Tensor:
+        return backbone.encode(read_shown(job, None, range(job.timing.padded_frames)).frames)[None]
+
+    monkeypatch.setattr(casper, "denoise_group", unchanged)
+    found = plates(run(toy, tmp_path, models, engine, size="64x96", anchor=False))
+    masks = np.stack(toy.masks["box"])
+    for t, (plate, frame) in enumerate(zip(found, toy.frames, strict=True)):
+        here = masks[max(0, t - 1) : t + 2].max(0)  # what objects do is looked for in the frames beside too
+        free = cv2.dilate(here, np.ones((31, 31))) == 0
+        assert free.any()
+        np.testing.assert_array_equal(plate[free], frame[free])
+    reference = plates(run(toy, tmp_path / "reference", models, engine, size="64x96", preset="reference"))
+    assert (reference != np.stack(toy.frames)).any(-1).mean() > 0.5, "the codec by chance loses nearly everything"
 
 
 class Stopped(Exception):
