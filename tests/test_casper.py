@@ -120,7 +120,7 @@ def test_what_is_brighter_than_white_stays_so(models: Path, tmp_path: Path):
     for number, frame in enumerate(toy.frames):
         levels = (frame / 255).astype(np.float32)
         levels[60:70, 80:90] = 3.0
-        tifffile.imwrite(folder / f"shot.{number:04d}.tif", levels)
+        tifffile.imwrite(folder / f"shot.{number:04d}.tif", levels, photometric="rgb")
     found = plates(run(toy, tmp_path, models, "casper-wan-1.3b", size="64x96", input=folder))
     assert found.dtype == np.float32 and (found[:, 62:68, 82:88] == 3.0).all()
 
