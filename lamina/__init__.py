@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lamina.composite import flatten, over
     from lamina.errors import InputError, LaminaError, MediaError, MissingExtra, OutputError, WeightsError
     from lamina.evaluate.evaluate import EvaluateConfig, evaluate_results
+    from lamina.layers.attention import AttentionConfig, attention
     from lamina.layers.compose import ComposeConfig, compose
     from lamina.layers.decompose import DecomposeConfig, decompose
     from lamina.layers.describe import InspectConfig, inspect
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from lamina.media.stack import StackReader, open_stack
 
 __all__ = [
+    "AttentionConfig",
     "Clip",
     "ComposeConfig",
     "DecomposeConfig",
@@ -42,6 +44,7 @@ __all__ = [
     "WeightsConfig",
     "WeightsError",
     "__version__",
+    "attention",
     "compose",
     "decompose",
     "evaluate_results",
@@ -61,6 +64,7 @@ _HOMES = {
     "lamina.composite": ("flatten", "over"),
     "lamina.errors": ("InputError", "LaminaError", "MediaError", "MissingExtra", "OutputError", "WeightsError"),
     "lamina.evaluate.evaluate": ("EvaluateConfig", "evaluate_results"),
+    "lamina.layers.attention": ("AttentionConfig", "attention"),
     "lamina.layers.compose": ("ComposeConfig", "compose"),
     "lamina.layers.decompose": ("DecomposeConfig", "decompose"),
     "lamina.layers.describe": ("InspectConfig", "inspect"),

@@ -33,6 +33,7 @@ MARKS: dict[str, tuple[Any, ...]] = {
     "solo": (tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=PATH")),
     "without": (tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME")),
     "order": (tyro.conf.arg(metavar="FAR,...,NEAR"),),
+    "size": (tyro.conf.arg(metavar="HxW"),),
     "depth": (tyro.conf.arg(metavar="MODEL"),),
     "frames": (tyro.conf.arg(metavar="A-B"),),
     "verbose": (tyro.conf.arg(aliases=["-v"]),),

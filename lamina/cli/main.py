@@ -21,6 +21,7 @@ COMMANDS = {
     "inspect": "Say what is in a clip, a mask or a stack.",
     "evaluate": "Score a method's plates, layers or alphas on a data set with truth.",
     "weights": "Say which model files are needed, where they come from, and whether they are there and whole.",
+    "attention": "Show what a video model links with an object, block by block.",
     "doctor": "Check what this machine can do: versions, codecs, room, extras.",
 }
 

@@ -1,25 +1,36 @@
 """The main job: a clip and masks in, a plate and layers out. Reads as its own table of contents."""
 
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lamina.layers.inputs import Opened, open_inputs
-from lamina.layers.items import found_items
+from lamina.backbones.open import record_of
+from lamina.backbones.specs import BACKBONES
+from lamina.backbones.weights import Weights, find_weights
+from lamina.errors import InputError
+from lamina.layers.given import Given, given_items
+from lamina.layers.inputs import open_inputs
+from lamina.layers.items import Item, found_items
 from lamina.layers.job import make_stack, settings_of, workers
 from lamina.layers.options import LayerOptions, check_options, find_order
 from lamina.layers.solve import SolveConfig
-from lamina.layers.write import Job, effects_of, write_drafts
+from lamina.layers.write import Job, effects_of, seen_of, write_drafts
+from lamina.media.stack import OrderRun
+from lamina.removal.answers import answers_of
+from lamina.removal.casper import loading_of, open_for, plan_way, remove
+from lamina.removal.casper_job import casper_job
+from lamina.removal.casper_options import CasperOptions, check_asked, check_unused, recorded
+from lamina.removal.plan import PLATE
 from lamina.removal.propagate import propagate
+from lamina.removal.shot import Shot
+from lamina.removal.truth import Truth
 from lamina.report import Report, no_report
-
-ENGINES = {"propagate": propagate}
-"""Ways to do removal, by name."""
 
 
 @dataclass(frozen=True)
-class DecomposeConfig(LayerOptions):
+class DecomposeConfig(CasperOptions, LayerOptions):
     """What to take apart, how, and where to put it."""
 
     input: Path
@@ -37,8 +48,9 @@ class DecomposeConfig(LayerOptions):
     plate: Path | None = None
     """A true clean plate, as it is shot on set: one still, or as many frames as the clip. Taken instead of looking the
     background up."""
-    engine: Literal["propagate"] = "propagate"
-    """How objects are removed. propagate: look the background up in the other frames."""
+    engine: Literal["propagate", "casper-cog-5b", "casper-wan-1.3b", "casper-wan-14b"] = "propagate"
+    """How objects are removed. propagate: look the background up in the other frames. casper-...: a video diffusion
+    model, which also takes away effects that never move and makes up what no frame shows; it needs model files."""
     frames: str | None = None
     """A-B: only these frames, both included, in the clip's own numbering."""
     preview: bool = False
@@ -57,31 +69,68 @@ def decompose(config: DecomposeConfig, report: Report = no_report) -> Path:
     """
     opened, solve = open_inputs(config), SolveConfig(split=config.split)
     check_options(config, [mask.name for mask in opened.masks])
+    weights = _find_model(config)
     files = [*(mask.path for mask in opened.masks), config.preserve, config.plate]
+    settings = recorded(settings_of(config, solve, files), weights is not None)
+    if weights is not None:
+        model = record_of(weights, loading_of(config))
+        settings["model"] = {key: value for key, value in model.items() if key != "mode"}
     if opened.clip.info.frames == 1:
         warnings.warn("the clip has one frame: no other shows what is behind the objects, it is made up", stacklevel=2)
 
     def job(work: Path) -> Job:
-        return _job(config, opened, solve, work, report)
+        shot = opened.shot(work, workers())
+        found = _looked_up(config, shot, report) if weights is None else _generated(config, shot, weights, report)
+        names = [mask.name for mask in opened.masks]
+        return Job(opened.clip.info, work, names, found.order, found.items, solve, shot.workers, config.fit)
 
-    return make_stack(
-        Path(config.input), Path(config.out), opened.clip, config.engine, settings_of(config, solve, files), job, report
-    )
+    return make_stack(Path(config.input), Path(config.out), opened.clip, config.engine, settings, job, report)
 
 
-def _job(config: DecomposeConfig, opened: Opened, solve: SolveConfig, work: Path, report: Report) -> Job:
-    """The plates, drafted by the engine, and all that is needed to make layers of them."""
-    shot = opened.shot(work, workers())
-    order = find_order(config, opened.clip, opened.masks)
-    draft = write_drafts(shot, ENGINES[config.engine], report)
-    names = [mask.name for mask in opened.masks]
-    return Job(
-        opened.clip.info,
-        work,
-        names,
-        order,
-        lambda first: found_items(shot, draft, effects_of(shot), first),
-        solve,
-        shot.workers,
-        config.fit,
-    )
+def _find_model(config: DecomposeConfig) -> Weights | None:
+    """The files of the engine's model; None for an engine that has none."""
+    if config.engine not in BACKBONES:
+        check_unused(config, config.engine)
+        return None
+    spec = BACKBONES[config.engine]
+    check_asked(config, spec)
+    if config.plate is not None:
+        raise InputError(
+            "--plate",
+            got=f"--engine {config.engine} too",
+            wanted="one of them",
+            do="With a true clean plate nothing is to be made up: leave --engine out.",
+        )
+    return find_weights(spec, config.weights)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What an engine has found: who is in front of whom, and all that layers are made of, from any frame on."""
+
+    order: list[OrderRun]
+    items: Callable[[int], Iterator[Item]]
+
+
+def _looked_up(config: DecomposeConfig, shot: Shot, report: Report) -> _Found:
+    """From the drafts of `propagate`."""
+    order = find_order(config, shot.clip, shot.masks)
+    draft = write_drafts(shot, propagate, report)
+    return _Found(order, lambda first: found_items(shot, draft, effects_of(shot), first))
+
+
+def _generated(config: DecomposeConfig, shot: Shot, weights: Weights, report: Report) -> _Found:
+    """From plate and solos that a model made, anchored on what `propagate` has seen."""
+    job = casper_job(shot, weights.spec, config)
+    way, backbone = None, None
+    if not job.is_done:  # what is wrong with the model's files is to be said before anything takes long
+        way = plan_way(job, weights)
+        backbone = open_for(job, weights, way)
+    truth = Truth(write_drafts(shot, propagate, report), seen_of(shot)) if config.is_anchored else None
+    if way is not None and backbone is not None:
+        remove(job, backbone, way, truth, report)
+    made = answers_of(job)
+    solos = {name: made[name] for name in made if name != PLATE}
+    order = find_order(config, shot.clip, shot.masks, made if solos else None)
+    given = Given(shot.clip, shot.masks, made[PLATE], list(solos.values()), truth)
+    return _Found(order, lambda first: given_items(given, order, first))

@@ -11,7 +11,7 @@ import numpy as np
 from lamina.errors import InputError
 from lamina.layers.influence import Change, find_influence, measure_change
 from lamina.layers.items import Item
-from lamina.layers.lift import Place, lift_plate, lift_solo
+from lamina.layers.lift import Known, Place, lift_plate, lift_solo
 from lamina.layers.overlap import grow
 from lamina.layers.solve import SolveConfig
 from lamina.layers.window import edge_radius
@@ -20,6 +20,8 @@ from lamina.media.clip_info import FrameSource
 from lamina.media.mask_source import MaskSource
 from lamina.media.stack import OrderRun, order_at
 from lamina.motion.coordinates import resize_area
+from lamina.removal.anchored import pixel_share
+from lamina.removal.truth import Truth
 
 T = TypeVar("T")
 BEYOND = 0.02
@@ -34,6 +36,8 @@ class Given:
     masks: Sequence[MaskSource]
     plate: FrameSource
     solos: Sequence[FrameSource]
+    truth: Truth | None = None
+    """Background truly seen, of the clip's own detail."""
 
     @property
     def names(self) -> list[str]:
@@ -49,6 +53,7 @@ class _Raw:
     plate: np.ndarray
     solos: list[np.ndarray]
     changes: list[Change]
+    known: Known | None
 
 
 def given_items(given: Given, order: Sequence[OrderRun], first: int) -> Iterator[Item]:
@@ -72,15 +77,26 @@ def _read(given: Given, start: int) -> Iterator[_Raw]:
     ]
     masks = zip(*(mask.read(start, frames) for mask in given.masks), strict=True)
     rows = zip(*solos, strict=True) if solos else repeat((), frames - start)
-    for frame, covered, plate, alone in zip(given.clip.read(start, frames), masks, plates, rows, strict=True):
-        yield _raw(frame, list(covered), plate, list(alone))
+    truths = given.truth.read(start, frames) if given.truth else repeat(None, frames - start)
+    pictures = given.clip.read(start, frames)
+    for frame, covered, plate, alone, truth in zip(pictures, masks, plates, rows, truths, strict=True):
+        known = None if truth is None else _known(truth[0], truth[1][0])
+        yield _raw(frame, list(covered), plate, list(alone), known)
 
 
-def _raw(frame: np.ndarray, masks: list[np.ndarray], plate: np.ndarray, solos: list[np.ndarray]) -> _Raw:
+def _known(plate: np.ndarray, seen: np.ndarray) -> Known:
+    """A plate that was seen, and how far it is to be shown at its size."""
+    share = cv2.resize(pixel_share(seen == 255), plate.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return Known(to_levels(plate), share)
+
+
+def _raw(
+    frame: np.ndarray, masks: list[np.ndarray], plate: np.ndarray, solos: list[np.ndarray], known: Known | None
+) -> _Raw:
     size = plate.shape[1::-1]
     # Like with like: a plate is compared with pictures as small as it is.
     compared = [resize_area(solo, size) for solo in solos or [to_levels(frame)]]
-    return _Raw(frame, masks, plate, solos, [measure_change(solo, plate) for solo in compared])
+    return _Raw(frame, masks, plate, solos, [measure_change(solo, plate) for solo in compared], known)
 
 
 def _item(before: _Raw | None, here: _Raw, after: _Raw | None, ranks: list[int]) -> Item:
@@ -92,7 +108,7 @@ def _item(before: _Raw | None, here: _Raw, after: _Raw | None, ranks: list[int])
         for part, mask in zip(influence, here.masks, strict=True)
     ]
     frame = to_levels(here.frame)
-    plate = lift_plate(here.plate, frame, places)
+    plate = lift_plate(here.plate, frame, places, here.known)
     solos = []
     for k, solo in enumerate(here.solos or [frame]):
         others = [place for j, place in enumerate(places) if j != k]

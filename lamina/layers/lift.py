@@ -27,6 +27,14 @@ class Place:
     surely: np.ndarray
 
 
+@dataclass(frozen=True)
+class Known:
+    """Background truly seen, float32 `h w 3` of the frame's size, and where it is, 0..1 `h w`."""
+
+    picture: np.ndarray
+    share: np.ndarray
+
+
 def enlarged(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A float picture at (width, height), with cubic interpolation; as it is when it has that size."""
     if picture.shape[1::-1] == size:
@@ -34,8 +42,11 @@ def enlarged(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.clip(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), picture.min(), picture.max())
 
 
-def lift_plate(plate: np.ndarray, frame: np.ndarray, places: list[Place]) -> np.ndarray:
-    """The plate, float32 `h w 3` of any smaller size, at the frame's size and with its detail where that is seen."""
+def lift_plate(plate: np.ndarray, frame: np.ndarray, places: list[Place], known: Known | None = None) -> np.ndarray:
+    """The plate, float32 `h w 3` of any smaller size, at the frame's size and with its detail where that is seen.
+
+    known: what is shown instead where objects are.
+    """
     size = frame.shape[1::-1]
     wide = enlarged(plate, size)
     if plate.shape != frame.shape:
@@ -43,6 +54,8 @@ def lift_plate(plate: np.ndarray, frame: np.ndarray, places: list[Place]) -> np.
         gain = np.clip((wide + DARKEST) / (soft + DARKEST), GAIN_LEAST, GAIN_MOST)
         bare = ~np.any([place.maybe for place in places], axis=0)
         wide = wide + (frame - soft) * gain * bare[..., None]
+    if known is not None:
+        wide = _blend(wide, known.picture, known.share)
     return _blend(frame, wide, np.max([place.influence for place in places], axis=0))
 
 

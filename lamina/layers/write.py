@@ -71,10 +71,11 @@ class Job:
 
 def write_drafts(shot: Shot, engine: Engine, report: Report) -> Path:
     """Run the engine on the windows that are not there yet; returns the movie of plates as the engine made them."""
-    info, effects = shot.clip.info, effects_of(shot)
+    info, effects, seen = shot.clip.info, effects_of(shot), seen_of(shot)
     every = windows(shot.frames)
     todo = [w for w in every if not (_segment(shot.work, "draft", w.start).exists() and effects.has(w.start))]
     for result in engine(shot, todo, report) if todo else ():
+        seen.write(result.start, list(result.seen))
         effects.write(result.start, list(result.effects))
         pts = info.pts[result.start : result.start + len(result.plates)]
         write_segment(_segment(shot.work, "draft", result.start), result.plates, pts, info.time_base, info.color)
@@ -143,6 +144,11 @@ def manifest_of(job: Job, source: SourceRecord, engine: str, config: dict, figur
 def effects_of(shot: Shot) -> FrameArrays:
     """What the engine saw objects change, per frame."""
     return FrameArrays(shot.work, "effects", WINDOW_FRAMES)
+
+
+def seen_of(shot: Shot) -> FrameArrays:
+    """Where the engine truly saw the background, per frame."""
+    return FrameArrays(shot.work, "seen", WINDOW_FRAMES)
 
 
 def _segment(work: Path, stream: str, start: int) -> Path:

@@ -32,12 +32,27 @@ def published_trimask(
 
     masks: 0..255, one per object. dilate_px: 0 leaves masks as they are.
     """
-    solid = [solid_mask(mask, size) for mask in masks]
-    grown = [grow_square(mask, dilate_px) if dilate_px else mask for mask in solid]
+    return keeping_trimask([grown_mask(mask, size, dilate_px) for mask in masks], keep)
+
+
+def grown_mask(
+    mask: UInt8[np.ndarray, "t h w"], size: tuple[int, int], dilate_px: int = DILATE_PX
+) -> Bool[np.ndarray, "t h2 w2"]:
+    """A stored mask at a (height, width), grown by a square of `dilate_px`; 0 leaves it as it is."""
+    solid = solid_mask(mask, size)
+    return grow_square(solid, dilate_px) if dilate_px else solid
+
+
+def keeping_trimask(
+    grown: Sequence[Bool[np.ndarray, "*t h w"]],
+    keep: Collection[int],
+    preserve: Bool[np.ndarray, "*t h w"] | None = None,
+) -> UInt8[np.ndarray, "*t h w"]:
+    """The trimask of a run that keeps the objects of these numbers; `preserve` as for `make_trimask`."""
     nothing = np.zeros_like(grown[0])
     removed = [mask for k, mask in enumerate(grown) if k not in keep]
     kept = [mask for k, mask in enumerate(grown) if k in keep]
-    return make_trimask(union(nothing, *removed), union(nothing, *kept))
+    return make_trimask(union(nothing, *removed), union(nothing, *kept), preserve)
 
 
 def painted_trimask(painted: UInt8[np.ndarray, "t h w"], size: tuple[int, int]) -> UInt8[np.ndarray, "t h2 w2"]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from lamina.errors import InputError, LaminaError, MediaError, OutputError
+from lamina.errors import InputError, LaminaError, MediaError, MissingExtra, OutputError, WeightsError
 from lamina.media.landing import whole_file
 from lamina.media.stack import read_manifest, to_json
 
@@ -90,13 +90,13 @@ def done(out: Path) -> None:
 
 @contextmanager
 def forget_bad_input(out: Path, state: Claim) -> Iterator[None]:
-    """Leave nothing of a new run whose input proves to be unusable only when it is read.
+    """Leave nothing of a new run whose input or model files prove to be unusable only when they are read.
 
     A full disk or a stop is another matter: then the work is kept, and the run goes on later.
     """
     try:
         yield
-    except (InputError, MediaError):
+    except (InputError, MediaError, MissingExtra, WeightsError):
         if state == "new":
             done(out)
             with suppress(OSError):  # not empty: the plate is done, and shows how far the run came

@@ -17,6 +17,7 @@ from lamina.motion.anchor import Look, View, view_weights
 from lamina.motion.coordinates import Box, in_place, resize_area
 from lamina.motion.exposure import apply_tone
 from lamina.removal.completed import Completed
+from lamina.removal.confidence import seen_background
 from lamina.removal.effects import LASTING_MOVING, LASTING_TRIPOD, attribute_effects
 from lamina.removal.fill import fill_unseen
 from lamina.removal.frames import FREE, REACH_FRAMES, Nearby, Small, shrink_frame
@@ -48,6 +49,8 @@ class PlateWindow:
     """`h w 3` in the source's type; pixels that no object changed are the source's own."""
     effects: UInt8[np.ndarray, "t k d w"]
     """Per object, 255 where it changed the picture outside its mask, at detection size."""
+    seen: UInt8[np.ndarray, "t r d w"]
+    """255 where the plate, and each solo, shows background truly seen: `confidence.seen_background`."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,10 @@ def make_plates(scene: Scene, todo: Sequence[range]) -> Iterator[PlateWindow]:
     with ThreadPoolExecutor(scene.shot.workers) as pool:
         for window, held in zip(todo, _held(scene, todo), strict=True):
             targets = list(pool.map(partial(_target, scene, held), _read(scene, window)))
-            plates = make(scene, held, targets, pool) if held else _given_plates(scene, window, targets, pool)
+            made = make(scene, held, targets, pool) if held else _given_plates(scene, window, targets, pool)
             effects = np.stack([t.effects for t in targets]).astype(np.uint8) * 255
-            yield PlateWindow(window.start, plates, effects)
+            seen = pool.map(lambda t, one: seen_background(scene, t.small, t.effects, one[1]), targets, made)
+            yield PlateWindow(window.start, [plate for plate, _ in made], effects, np.stack(list(seen)))
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,8 @@ def _both_sizes(scene: Scene, frames: range, stride: int = 1) -> Iterator[tuple[
         yield small, frame if index % stride == 0 else None
 
 
+Made = tuple[np.ndarray, Look | None]
+"""A plate and what was looked up for it."""
 Given = tuple[int, np.ndarray, list[np.ndarray], np.ndarray | None]
 """A frame's number, the frame, its masks and what of it must stay, at source size."""
 
@@ -142,15 +148,15 @@ def _target(scene: Scene, held: _Held | None, given: Given) -> Target:
     return Target(frame, small, np.max(masks, axis=0), effects & (trimask == UNKNOWN), preserve)
 
 
-def _moving_plates(scene: Scene, held: _Held, targets: Sequence[Target], pool: ThreadPoolExecutor) -> list[np.ndarray]:
+def _moving_plates(scene: Scene, held: _Held, targets: Sequence[Target], pool: ThreadPoolExecutor) -> list[Made]:
     small, pictures = held.small, held.pictures
 
-    def one(target: Target) -> np.ndarray:
+    def one(target: Target) -> Made:
         source, detect = scene.shot.sizes.source, scene.shot.sizes.detect
         box = box_at_source(target.changed, BOX_MARGIN_PX, source)
         near = box_at_source(target.changed, LOOK_MARGIN_PX, detect)
         if box is None or near is None:
-            return target.frame
+            return target.frame, None
         alignment = scene.alignments[target.small.index]
         others = {i: small[i] for i in alignment.relief.frames}
         views = aligned_views(target.small, others, alignment, near)
@@ -159,24 +165,24 @@ def _moving_plates(scene: Scene, held: _Held, targets: Sequence[Target], pool: T
         look = Look(*(in_place(v, near, detect) for v in (look.rgb, look.spread, look.unrest, look.trusted, look.seen)))
         full = [(pictures[f], v.tone) for f, v in zip(alignment.relief.frames, views, strict=True)]
         backdrop = gather(look.rgb, weights, full, source_maps(alignment, box, source), box, source)
-        return _finish(target, look, backdrop)
+        return _finish(target, look, backdrop), look
 
     return list(pool.map(one, targets))
 
 
-def _tripod_plates(scene: Scene, held: _Held, targets: Sequence[Target], pool: ThreadPoolExecutor) -> list[np.ndarray]:
+def _tripod_plates(scene: Scene, held: _Held, targets: Sequence[Target], pool: ThreadPoolExecutor) -> list[Made]:
     """One background at each end of the window, cross-faded, so that slow changes pass smoothly."""
     source = scene.shot.sizes.source
     box = box_at_source(np.any([t.changed for t in targets], axis=0), BOX_MARGIN_PX, source)
     if box is None:
-        return [t.frame for t in targets]
+        return [(t.frame, None) for t in targets]
     first = targets[0].small.index
     last = min(first + len(targets), scene.shot.frames - 1)
     seen = list(pool.map(lambda key: _tripod_look(scene, held, key), (first, last)))
     whole = [Completed(scene.shot.work).complete(key, look) for key, (look, _) in zip((first, last), seen, strict=True)]
     ends = list(pool.map(lambda *end: _tripod_key(scene, held, box, *end), (first, last), whole, [v for _, v in seen]))
 
-    def one(target: Target) -> np.ndarray:
+    def one(target: Target) -> Made:
         share = np.float32((target.small.index - first) / max(1, last - first))
         looks, backdrops = [], []
         for look, backdrop in ends:
@@ -184,9 +190,16 @@ def _tripod_plates(scene: Scene, held: _Held, targets: Sequence[Target], pool: T
             looks.append(apply_tone(look.rgb, tone))
             backdrops.append(apply_tone(backdrop.rgb, tone))
         look = replace(ends[0][0], rgb=looks[0] * (1 - share) + looks[1] * share)
-        return _finish(target, look, Backdrop(box, backdrops[0] * (1 - share) + backdrops[1] * share))
+        plate = _finish(target, look, Backdrop(box, backdrops[0] * (1 - share) + backdrops[1] * share))
+        return plate, _both(look, *(found for found, _ in ends))
 
     return list(pool.map(one, targets))
+
+
+def _both(look: Look, first: Look, last: Look) -> Look:
+    """A look between two, known where both are."""
+    spread, unrest = (np.maximum(a, b) for a, b in ((first.spread, last.spread), (first.unrest, last.unrest)))
+    return replace(look, spread=spread, unrest=unrest, trusted=first.trusted & last.trusted)
 
 
 def _tripod_look(scene: Scene, held: _Held, key: int) -> tuple[Look, list[View]]:
@@ -200,9 +213,9 @@ def _tripod_key(scene: Scene, held: _Held, box: Box, key: int, look: Look, views
     return look, gather(look.rgb, weights, full, [None] * len(full), box, scene.shot.sizes.source)
 
 
-def _given_plates(scene: Scene, window: range, targets: Sequence[Target], pool: ThreadPoolExecutor) -> list[np.ndarray]:
+def _given_plates(scene: Scene, window: range, targets: Sequence[Target], pool: ThreadPoolExecutor) -> list[Made]:
     plates = scene.shot.clean(window.start, window.stop)
-    return list(pool.map(lambda target, plate: _from_given(scene, target, plate), targets, plates))
+    return list(pool.map(lambda target, plate: (_from_given(scene, target, plate), None), targets, plates))
 
 
 def _from_given(scene: Scene, target: Target, plate: np.ndarray) -> np.ndarray:

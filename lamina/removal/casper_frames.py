@@ -1,0 +1,103 @@
+"""A clip as a model is shown it: small pictures, a trimask for each removal, and the background that is known."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float, Float32, UInt8
+from torch import Tensor
+
+from lamina.masks.published import grown_mask, solid_mask
+from lamina.masks.trimask import REMOVE
+from lamina.motion.coordinates import resize_area
+from lamina.removal.casper_job import CasperJob
+from lamina.removal.plan import trimask_of
+from lamina.removal.truth import Truth
+
+
+@dataclass(frozen=True)
+class Row:
+    """One frame at the size of the clip's picture in the model's."""
+
+    small: Float32[np.ndarray, "h w 3"]
+    """Levels; float clips may leave 0..1."""
+    trimasks: list[UInt8[np.ndarray, "h w"]]
+    """Of each removal."""
+    known: Float32[np.ndarray, "h w 3"]
+    """The background where it is known, else anything."""
+    sure: list[Bool[np.ndarray, "h w"]]
+    """Where each removal must show what is known."""
+
+
+def read_rows(job: CasperJob, truth: Truth | None, frames: range) -> Iterator[Row]:
+    """Consecutive frames of the clip, one at a time."""
+    shot = job.shot
+    kept = shot.preserve.read(frames.start, frames.stop) if shot.preserve else iter([None] * len(frames))
+    seen = truth.read(frames.start, frames.stop) if truth else iter([None] * len(frames))
+    pairs = shot.read(frames.start, frames.stop)
+    for (frame, masks), preserve, known in zip(pairs, kept, seen, strict=True):
+        yield _row(job, frame, masks, preserve, known)
+
+
+def _row(
+    job: CasperJob,
+    frame: np.ndarray,
+    masks: Sequence[UInt8[np.ndarray, "h w"]],
+    preserve: UInt8[np.ndarray, "h w"] | None,
+    known: tuple[np.ndarray, UInt8[np.ndarray, "r d v"]] | None,
+) -> Row:
+    height, width = size = job.framing.picture
+    grown = [grown_mask(mask[None], size, job.options.grow)[0] for mask in masks]
+    kept = None if preserve is None else solid_mask(preserve[None], size)[0]
+    trimasks = [trimask_of(removal, grown, kept, job.options.marking) for removal in job.removals]
+    small = job.framing.small(frame)
+    if known is None:
+        sure = [np.zeros(size, bool) for _ in job.removals]
+    else:
+        sure = [resize_area(one, (width, height)) == 255 for one in known[1]]
+    if kept is not None and not job.options.is_reference:
+        untouched = kept & ~np.any(grown, axis=0)
+        sure = [one | untouched for one in sure]
+    return Row(small, trimasks, small if known is None else job.framing.small(known[0]), sure)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Consecutive frames of the padded clip, as a model is shown them."""
+
+    frames: Float[Tensor, "t 3 h w"]
+    trimasks: list[UInt8[np.ndarray, "t h w"]]
+    known: Float[Tensor, "t 3 h w"]
+    sure: list[Bool[np.ndarray, "t h w"]]
+
+
+def read_shown(job: CasperJob, truth: Truth | None, frames: range) -> Shown:
+    """These frames of the padded clip. What it was padded with is the clip itself, running back."""
+    places = [job.timing.shown[k] for k in frames]
+    first = min(places)
+    rows = list(read_rows(job, truth, range(first, max(places) + 1)))
+    chosen = [rows[place - first] for place in places]
+    padded = job.framing.padded
+    return Shown(
+        frames=as_frames([padded(row.small) for row in chosen]),
+        trimasks=[np.stack([padded(row.trimasks[k]) for row in chosen]) for k in range(len(job.removals))],
+        known=as_frames([padded(row.known) for row in chosen]),
+        sure=[np.stack([padded(row.sure[k]) for row in chosen]) for k in range(len(job.removals))],
+    )
+
+
+def as_frames(pictures: Sequence[Float32[np.ndarray, "h w 3"]]) -> Float[Tensor, "t 3 h w"]:
+    """Pictures as a model's frames, held to 0..1."""
+    return rearrange(torch.from_numpy(np.stack(pictures).clip(0, 1)), "t h w c -> t c h w").contiguous()
+
+
+def as_picture(frame: Float[Tensor, "3 h w"]) -> Float32[np.ndarray, "h w 3"]:
+    """The way back."""
+    return rearrange(frame.float(), "c h w -> h w c").numpy()
+
+
+def without_objects(frames: Float[Tensor, "t 3 h w"], trimask: UInt8[np.ndarray, "t h w"]) -> Float[Tensor, "t 3 h w"]:
+    """Frames that are black where something is to be removed."""
+    return frames * torch.from_numpy(trimask != REMOVE)[:, None]

@@ -1,0 +1,154 @@
+"""What may be asked of the engines `casper-*`."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from lamina.backbones.specs import BackboneSpec
+from lamina.errors import InputError
+from lamina.masks.published import DILATE_PX
+from lamina.removal.plan import Marking
+
+PROMPT = "empty scene"
+"""The paper (Lee et al. 2025, section 3.2) finds that a plain one will do."""
+MOST_STEPS = 1000
+"""Levels of noise that the models were trained with."""
+PASSING = ("weights", "yes")
+"""Where files are and what a person agreed to are no part of a run's identity; what the files hold is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CasperOptions:
+    """Flags of the engines that run a video diffusion model."""
+
+    weights: Path | None = None
+    """Folder with the model's files, as docs/weights.md says. Left out, it is $LAMINA_WEIGHTS, or lamina/weights in the
+    user's cache."""
+    prompt: str = PROMPT
+    """What is to be seen once the objects are gone. Plain words do; wrong ones do harm."""
+    steps: int | None = None
+    """Denoising steps, 1..1000. Time grows in proportion: 4 for a quick look. Left out, what the model is published
+    with, 50."""
+    seed: int = 43
+    """Of the noise that plate and solos all start from."""
+    size: str | None = None
+    """HxW, multiples of 16: the picture is made to fit into this, in its own shape. Left out, it gets as many pixels as
+    the model was published for."""
+    anchor: bool = True
+    """Background that other frames truly show is taken from there, and only the rest is made up. With --no-anchor the
+    model makes up all of it."""
+    preset: Literal["ours", "reference"] = "ours"
+    """reference does as the published code does: pictures squeezed to the model's size, its padding in time, its
+    windows, its noise; no anchor, and nothing put back that the model's codec lost."""
+    grow: int = DILATE_PX
+    """Side of the square that masks grow by, in pixels of the model's picture, as published; 0 leaves masks as they
+    are."""
+    inside: Literal["kept", "zeroed"] = "kept"
+    """What the model sees of objects that it is to remove: the picture, or black. For comparison: it was trained with
+    the first."""
+    marking: Marking = "trimask"
+    """How regions are marked: with places that may hold effects, or just as removed and kept. For comparison too."""
+    batch: int = 0
+    """Plate and solos denoised at once; 0 is as many as fit into memory. The result is the same but for rounding."""
+    memory: Literal["auto", "full", "tiled", "offload"] = "auto"
+    """What is given up for memory: nothing; whole pictures in the codec; and weights that stay on the device. auto is
+    the first that fits."""
+    storage: Literal["bf16", "fp8", "fp32"] = "bf16"
+    """How the transformer's weights are held. fp8 needs half the memory and costs some quality."""
+    device: str | None = None
+    """Where it is computed, in torch's words. Left out, on the accelerator where there is one."""
+    yes: bool = False
+    """Go on where a run on the CPU will take long."""
+
+    @property
+    def is_reference(self) -> bool:
+        return self.preset == "reference"
+
+    @property
+    def is_anchored(self) -> bool:
+        return self.anchor and not self.is_reference
+
+
+NAMES = tuple(field.name for field in fields(CasperOptions))
+
+
+def check_unused(options: CasperOptions, engine: str) -> None:
+    """Raise InputError when an engine that runs no model is given what only a model understands."""
+    plain = CasperOptions()
+    for name in NAMES:
+        if getattr(options, name) != getattr(plain, name):
+            raise InputError(
+                f"--{name}" if getattr(plain, name) is not True else f"--no-{name}",
+                got=f"--engine {engine}",
+                wanted="an engine that runs a model: --engine casper-...",
+                do="Leave it out, or choose such an engine.",
+            )
+
+
+def check_asked(options: CasperOptions, spec: BackboneSpec) -> None:
+    """Raise InputError when something that was asked for does not exist."""
+    wanted_size(options, spec)
+    if options.steps is not None and not 1 <= options.steps <= MOST_STEPS:
+        raise InputError("--steps", got=str(options.steps), wanted=f"1..{MOST_STEPS}", do="Between 4 and 50 is usual.")
+    if options.batch < 0:
+        raise InputError("--batch", got=str(options.batch), wanted="0 or more", do="0 is as many as fit.")
+    if options.grow < 0:
+        raise InputError("--grow", got=str(options.grow), wanted="0 or more", do=f"{DILATE_PX} is usual.")
+    if options.device is not None:
+        _check_device(options.device)
+
+
+def wanted_size(options: CasperOptions, spec: BackboneSpec) -> tuple[int, int]:
+    """Height and width that were asked for, or else the model's.
+
+    Raises:
+        InputError: they are no size for this model.
+    """
+    if options.size is None:
+        return spec.size
+    height, cross, width = options.size.lower().partition("x")
+    multiple = spec.geometry.size_multiple
+    numbers = [int(side) for side in (height, width) if cross and side.isascii() and side.isdecimal()]
+    if len(numbers) != 2 or any(side < multiple or side % multiple for side in numbers):
+        raise InputError(
+            f"--size {options.size}",
+            got=repr(options.size),
+            wanted=f"HxW, both multiples of {multiple}",
+            do=f"Write for instance --size {spec.size[0]}x{spec.size[1]}.",
+        )
+    return numbers[0], numbers[1]
+
+
+def device_of(options: CasperOptions) -> str:
+    """Where it is computed."""
+    if options.device is not None:
+        return options.device
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return "cpu" if found is None else found.type
+
+
+def _check_device(name: str) -> None:
+    reason = "is not there"
+    try:
+        place = torch.device(name)
+        if place.type == "cpu" or _present(place):
+            return
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0].partition(":")[0]
+    do = "Leave it out to have it chosen."
+    raise InputError(f"--device {name}", got=reason, wanted="a device of this machine", do=do)
+
+
+def _present(place: torch.device) -> bool:
+    if not torch.accelerator.is_available():
+        return False
+    here = torch.accelerator.current_accelerator()
+    return here is not None and here.type == place.type and (place.index or 0) < torch.accelerator.device_count()
+
+
+def recorded(settings: dict[str, Any], engine_runs_a_model: bool) -> dict[str, Any]:
+    """A run's settings without what does not concern its result."""
+    dropped = PASSING if engine_runs_a_model else NAMES
+    return {key: value for key, value in settings.items() if key not in dropped}

@@ -1,0 +1,73 @@
+"""How sure it is that a looked-up background is background truly seen, pixel by pixel.
+
+Where an object was or changed the picture, trusted views of the place must agree. Elsewhere the frame's own pixel is
+background when other frames confirm it, but not close to an object that hardly moves: what such an object throws on the
+ground stays where it is too, and the frames would confirm a shadow.
+"""
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from lamina.masks.binary import grow
+from lamina.motion.anchor import Look
+from lamina.motion.coordinates import homography_in_pixels
+from lamina.removal.effects import REACH, Place, clear_places, reach_of
+from lamina.removal.frames import Small
+from lamina.removal.scene import Scene
+
+STEADY, RESTFUL = 8 / 255, 14 / 255
+"""Spread of views, of the quieter and of the noisier side, above which a place is not known well enough."""
+AWAY = 0.6
+"""Share of the frames looked at in which an object must be elsewhere, for them to confirm what is close to it."""
+MARGIN_PX = 3
+"""Around a kept object and its effects at detection size, where its solo is not the background."""
+
+
+def seen_background(
+    scene: Scene, small: Small, effects: Bool[np.ndarray, "k d v"], look: Look | None
+) -> UInt8[np.ndarray, "r d v"]:
+    """255 where the plate shows background truly seen; and, with several objects, where each one's solo shows it too.
+
+    look: what was looked up for the changed part of the frame; None where nothing was.
+    """
+    changed = effects.any(0) | (small.free == 0)
+    reaches = [reach_of(mask, place) for mask, place in zip(small.masks, scene.places(small.index), strict=True)]
+    sure = ~changed & _confirmed(scene, small, reaches)
+    if look is not None:
+        known = look.trusted & (look.spread < STEADY) & (look.unrest < RESTFUL)
+        sure |= changed & known
+    maps = [sure]
+    if len(reaches) > 1:
+        maps += [sure & ~_own(small, effects, changed, k, reach) for k, reach in enumerate(reaches)]
+    return np.stack(maps).astype(np.uint8) * 255
+
+
+def _own(small: Small, effects: np.ndarray, changed: np.ndarray, k: int, reach: np.ndarray) -> Bool[np.ndarray, "d v"]:
+    """Where object k may have changed the picture: seen to, or hidden by others where its effects could be."""
+    touched = grow(effects[k] | (small.masks[k] > 20), MARGIN_PX)
+    return touched | (changed & (reach < REACH))
+
+
+def _confirmed(scene: Scene, small: Small, reaches: list[np.ndarray]) -> Bool[np.ndarray, "d v"]:
+    """Where other frames show the same, and were not taken with an object in its place."""
+    sure = clear_places(scene.second[small.index])
+    others = scene.others(small.index)
+    for one, reach in zip(scene.found.places, reaches, strict=True):
+        here = one[small.index]
+        if here.area_px and _away(scene, one, small, others) < AWAY:
+            sure &= reach >= REACH
+    return sure
+
+
+def _away(scene: Scene, places: dict[int, Place], small: Small, others: list[int]) -> float:
+    """The share of frames in which an object is somewhere else in the scene, by its own size or more."""
+    here, size = places[small.index], small.free.shape[1::-1]
+    moved = 0
+    for frame in others:
+        there = places[frame]
+        camera = homography_in_pixels(scene.found.path.between(small.index, frame), size, size)
+        expected = cv2.perspectiveTransform(np.array([[[here.x, here.y]]]), camera)[0, 0]
+        off = np.hypot(*(expected - (there.x, there.y)))
+        moved += there.area_px == 0 or off >= here.area_px**0.5
+    return moved / max(1, len(others))

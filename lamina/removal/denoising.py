@@ -1,0 +1,86 @@
+"""From noise to the latents of every removal, in groups, so that a stopped run goes on at the step it was at."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lamina.backbones.interface import Backbone, Condition
+from lamina.media.landing import whole_file
+from lamina.removal.anchored import anchored
+from lamina.removal.casper_job import CasperJob
+from lamina.removal.plan import Removal
+from lamina.report import Report
+from lamina.sampling import Sampled, sample, windowed
+
+SAVE_SECONDS = 20.0
+"""So much is lost at most when a run is stopped; a step of a small model takes less time than to write it down."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What some removals are denoised under; for each its own mask and share of what is known."""
+
+    condition: Condition
+    known: Float[Tensor, "c t h w"]
+    share: Float[Tensor, "n 1 t h w"]
+
+
+Tell = Callable[[Sequence[Removal]], Told]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Of all groups together."""
+
+    report: Report
+    before: int
+    total: int
+
+    def tell(self, done: int) -> None:
+        self.report("denoise", self.before + done, self.total)
+
+
+def denoise_group(
+    job: CasperJob,
+    backbone: Backbone,
+    group: Sequence[Removal],
+    start: Float[Tensor, "n c t h w"],
+    tell: Tell,
+    progress: Progress,
+) -> Float[Tensor, "n c t h w"]:
+    """Denoise some removals together from their starting noise, or go on with it."""
+    moves, file = backbone.schedule.moves(job.steps), job.steps_file(group)
+    done, latents = read_steps(file, start)
+    progress.tell(done)
+    if done == len(moves):
+        return latents
+    told = tell(group)
+    denoise = windowed(lambda window: backbone.denoiser(told.condition.window(window)), job.timing.windows)
+    denoise = anchored(denoise, told.known, told.share)
+    saved = time.monotonic()
+    for step in sample(denoise, latents, moves, done):
+        latents = step.latents
+        if step.done == step.total or time.monotonic() - saved >= SAVE_SECONDS:
+            save_steps(file, step)
+            saved = time.monotonic()
+        progress.tell(step.done)
+    return latents
+
+
+def read_steps(file: Path, start: Float[Tensor, "n c t h w"]) -> tuple[int, Float[Tensor, "n c t h w"]]:
+    """How many steps are made, and what there is after them: the starting noise after none."""
+    if not file.exists():
+        return 0, start
+    with np.load(file) as kept:
+        return int(kept["done"]), torch.from_numpy(kept["latents"]).to(start)
+
+
+def save_steps(file: Path, step: Sampled) -> None:
+    with whole_file(file) as part, part.open("wb") as stream:
+        np.savez(stream, done=step.done, latents=step.latents.float().cpu().numpy())

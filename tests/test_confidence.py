@@ -1,0 +1,69 @@
+"""Where looked-up background is background truly seen."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from test_propagate import run, shot_of
+from toy_scenes import SHADE, Toy, pan, stored, texture, walk
+
+from lamina.levels import to_levels
+
+
+@pytest.fixture(autouse=True)
+def one_thread_in_opencv():
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    yield
+    cv2.setNumThreads(before)
+
+
+def seen_of(toy: Toy, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Where it is seen, `t r h w` bool, and plates."""
+    found = run(shot_of(toy, folder, workers=1))
+    seen = np.concatenate([window.seen for window in found]) == 255
+    return seen, np.stack([plate for window in found for plate in window.plates])
+
+
+@pytest.mark.parametrize("make", [lambda: walk(20, (96, 72)), lambda: pan(20, (128, 96))], ids=["tripod", "pan"])
+def test_what_is_seen_is_the_truth(make, tmp_path: Path):
+    toy = make()
+    seen, plates = seen_of(toy, tmp_path)
+    assert seen.shape == (20, 1, *toy.frames[0].shape[:2])
+    gone = np.stack(toy.masks["box"]) > 0
+    assert seen[:, 0].mean() > 0.5 and (seen[:, 0] & gone).sum() > 0.5 * gone.sum()
+    off = np.abs(to_levels(plates) - to_levels(np.stack(toy.truth))).max(-1)
+    assert np.quantile(off[seen[:, 0]], 0.99) < 12 / 255, "a shadow would be off by far more"
+
+
+def standing() -> Toy:
+    """A box that stands on its shadow for the whole clip, so that every frame shows the shadow."""
+    ground = texture((128, 96), seed=2)
+    mask, shade = np.zeros((96, 128), np.uint8), np.ones((96, 128), np.float32)
+    mask[20:44, 50:74], shade[44:56, 50:74] = 255, SHADE
+    picture = ground * shade[..., None]
+    picture[mask > 0] = 0.1
+    changed = (mask > 0) | (shade < 1)
+    return Toy([stored(picture, "uint8")] * 8, {"box": [mask] * 8}, [stored(ground, "uint8")] * 8, [changed] * 8)
+
+
+def test_a_shadow_that_stands_is_not_taken_for_ground(tmp_path: Path):
+    toy = standing()
+    seen, plates = seen_of(toy, tmp_path)
+    shadow = np.stack(toy.changed) & (np.stack(toy.masks["box"]) == 0)
+    assert (plates[shadow] != np.stack(toy.truth)[shadow]).any(), "propagate cannot know better"
+    assert not seen[:, 0][shadow].any()
+    assert not seen[:, 0][np.stack(toy.masks["box"]) > 0].any()
+
+
+def test_solos_keep_their_own_object_and_its_shadow(tmp_path: Path):
+    toy = walk(20, (160, 120), names=("box", "ball"))
+    seen, _ = seen_of(toy, tmp_path)
+    assert seen.shape[1] == 3
+    for k, name in enumerate(toy.masks, 1):
+        own = np.stack(toy.masks[name]) > 0
+        below = np.roll(own, 12, axis=1) & ~own  # the shadow lies under its object
+        assert not seen[:, k][own].any()
+        assert seen[:, k][below].mean() < 0.02
+        assert not (seen[:, k] & ~seen[:, 0]).any()
