@@ -36,7 +36,7 @@ class Move(NamedTuple):
 
 @runtime_checkable
 class Schedule(Protocol):
-    """What a sampler needs to know of a schedule."""
+    """What sampling and training need to know of a schedule."""
 
     def moves(self, steps: int) -> tuple[Move, ...]:
         """From pure noise to clean in `steps` steps."""
@@ -44,6 +44,14 @@ class Schedule(Protocol):
 
     def clean(self, latents: Tensor, answer: Tensor, level: Level) -> Tensor:
         """The clean latents that a network's answer stands for."""
+        ...
+
+    def train_levels(self) -> tuple[Level, ...]:
+        """All levels that a network is trained at, each as likely as the others."""
+        ...
+
+    def answer(self, clean: Tensor, gauss: Tensor, level: Level) -> Tensor:
+        """What a network should say of clean latents with this noise: the answer of which `clean` makes them again."""
         ...
 
 
@@ -110,6 +118,14 @@ class DdimSchedule:
         """Of a velocity v (Salimans and Ho 2022, appendix D): clean = signal * noisy - noise * v."""
         return level.signal * latents - level.noise * answer
 
+    def train_levels(self) -> tuple[Level, ...]:
+        alphas = self.alphas_cumprod()
+        return tuple(_ddim_level(alphas, timestep) for timestep in range(self.train_steps))
+
+    def answer(self, clean: Tensor, gauss: Tensor, level: Level) -> Tensor:
+        """The velocity v: signal * gauss - noise * clean."""
+        return level.signal * gauss - level.noise * clean
+
 
 @dataclass(frozen=True)
 class FlowSchedule:
@@ -126,15 +142,28 @@ class FlowSchedule:
         return np.append(self._shifted(grid), 0.0)
 
     def moves(self, steps: int) -> tuple[Move, ...]:
-        levels = [Level(1 - float(s), float(s), self.train_steps * float(s)) for s in self.sigmas(steps)]
+        levels = [_flow_level(float(s), self.train_steps) for s in self.sigmas(steps)]
         return tuple(Move(*pair) for pair in zip(levels, levels[1:], strict=False))
 
     def clean(self, latents: Tensor, answer: Tensor, level: Level) -> Tensor:
         """Of a velocity gauss - clean, as signal = 1 - noise: clean = noisy - noise * velocity."""
         return latents - level.noise * answer
 
+    def train_levels(self) -> tuple[Level, ...]:
+        """Noise shifted once: sampling alone shifts its grid a second time."""
+        sigmas = self._shifted(np.arange(1, self.train_steps + 1) / self.train_steps)
+        return tuple(_flow_level(float(s), self.train_steps) for s in sigmas)
+
+    def answer(self, clean: Tensor, gauss: Tensor, level: Level) -> Tensor:
+        """The velocity gauss - clean, at every level."""
+        return gauss - clean
+
     def _shifted(self, sigma):
         return self.shift * sigma / (1 + (self.shift - 1) * sigma)
+
+
+def _flow_level(sigma: float, train_steps: int) -> Level:
+    return Level(1 - sigma, sigma, train_steps * sigma)
 
 
 def _ddim_level(alphas: np.ndarray, timestep: int) -> Level:
