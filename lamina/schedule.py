@@ -108,10 +108,14 @@ class DdimSchedule:
         return [k * (self.train_steps // steps) + self.steps_offset for k in reversed(range(steps))]
 
     def moves(self, steps: int) -> tuple[Move, ...]:
-        """Each step goes back by train_steps // steps, also where rounding puts the next timestep one further."""
-        alphas, back = self.alphas_cumprod(), self.train_steps // steps
+        """Each step goes back by train_steps // steps, also where rounding puts the next timestep one further.
+
+        So the published sampler does. Where `steps` does not divide `train_steps`, the last step may then stop at
+        timestep 0, with some noise left; what it took for clean has none.
+        """
+        asked, alphas = self.timesteps(steps), self.alphas_cumprod()
         first = CLEAN if self.ends_clean else _ddim_level(alphas, 0)
-        asked = self.timesteps(steps)
+        back = self.train_steps // steps
         return tuple(Move(_ddim_level(alphas, t), _ddim_level(alphas, t - back) if t >= back else first) for t in asked)
 
     def clean(self, latents: Tensor, answer: Tensor, level: Level) -> Tensor:
@@ -142,7 +146,7 @@ class FlowSchedule:
         return np.append(self._shifted(grid), 0.0)
 
     def moves(self, steps: int) -> tuple[Move, ...]:
-        levels = [_flow_level(float(s), self.train_steps) for s in self.sigmas(steps)]
+        levels = self._levels(self.sigmas(steps))
         return tuple(Move(*pair) for pair in zip(levels, levels[1:], strict=False))
 
     def clean(self, latents: Tensor, answer: Tensor, level: Level) -> Tensor:
@@ -152,18 +156,19 @@ class FlowSchedule:
     def train_levels(self) -> tuple[Level, ...]:
         """Noise shifted once: sampling alone shifts its grid a second time."""
         sigmas = self._shifted(np.arange(1, self.train_steps + 1) / self.train_steps)
-        return tuple(_flow_level(float(s), self.train_steps) for s in sigmas)
+        return tuple(self._levels(sigmas))
 
     def answer(self, clean: Tensor, gauss: Tensor, level: Level) -> Tensor:
         """The velocity gauss - clean, at every level."""
         return gauss - clean
 
+    def _levels(self, sigmas: np.ndarray) -> list[Level]:
+        # float32, as published samplers hold them: the network's fastest wave tells 909.706 from 909.707
+        held = sigmas.astype(np.float32)
+        return [Level(1 - float(s), float(s), float(np.float32(self.train_steps) * s)) for s in held]
+
     def _shifted(self, sigma):
         return self.shift * sigma / (1 + (self.shift - 1) * sigma)
-
-
-def _flow_level(sigma: float, train_steps: int) -> Level:
-    return Level(1 - sigma, sigma, train_steps * sigma)
 
 
 def _ddim_level(alphas: np.ndarray, timestep: int) -> Level:

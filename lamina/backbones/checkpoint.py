@@ -1,6 +1,7 @@
 """Files of weights as mappings from names to tensors, and modules that take all of them or fail."""
 
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from lamina.errors import MissingExtra, WeightsError
 
 NAMED = 5
 """So many names of tensors are told in an error."""
+COUNTED = re.compile(r"(.*)-(\d+)-of-(\d+)(\..*)")
 
 
 class Checkpoint(Mapping[str, Tensor]):
@@ -54,24 +56,20 @@ def open_checkpoint(files: Sequence[Path]) -> Mapping[str, Tensor]:
 
 
 def shards(folder: Path, pattern: str) -> tuple[Path, ...]:
-    """The files of a pattern: those that an index beside them lists, or else all that fit, in order.
+    """The files of a pattern, there or not: those that an index beside them lists, or all that fit.
 
-    Raises:
-        WeightsError: the index lists a file that is not there.
+    Files that count themselves are called `..-00002-of-00007..`; where one of them is there, all seven are given.
     """
     index = min(folder.glob(pattern + ".index.json"), default=None)
-    if index is None:
-        return tuple(sorted(folder.glob(pattern)))
-    names = sorted(set(read_json(index).get("weight_map", {}).values()))
-    files = tuple(index.parent / name for name in names)
-    if missing := [file.name for file in files if not file.is_file()]:
-        raise WeightsError(
-            f"{index}",
-            got=f"no {', '.join(missing[:NAMED])} beside it",
-            wanted=f"the {len(files)} files it lists",
-            do="Download the missing ones.",
-        )
-    return files
+    if index is not None:
+        return tuple(index.parent / name for name in sorted(set(read_json(index).get("weight_map", {}).values())))
+    found = set(folder.glob(pattern))
+    for file in list(found):
+        if counted := COUNTED.fullmatch(file.name):
+            start, digits, total, end = counted.groups()
+            numbers = (str(number).zfill(len(digits)) for number in range(1, int(total) + 1))
+            found |= {file.with_name(f"{start}-{number}-of-{total}{end}") for number in numbers}
+    return tuple(sorted(found))
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -17,7 +17,8 @@ def model_frames(
     """Stored frames (uint8, uint16 or float32) at a (height, width), 0..1; what is over is cut, what lacks is shown
     again, as `timing` says.
     """
-    levels = resized_by_area(frames, size) / np.float32(WHITE[frames.dtype.name])
+    # divided before it is resized, as the published loader does: rounding is passed on to all that follows
+    levels = resized_by_area(frames.astype(np.float32) / np.float32(WHITE[frames.dtype.name]), size)
     return rearrange(torch.from_numpy(levels[list(timing.shown)]), "t h w c -> t c h w").contiguous()
 
 

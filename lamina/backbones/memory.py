@@ -70,7 +70,7 @@ def in_tiles(
         coder: from `c t h w` to `c2 t2 h2 w2`, height and width by `scale` times larger.
         tile, overlap: side of a tile and what neighbours share at least, in pixels of `given`.
     """
-    rows, columns = (plan_windows(size, min(tile, size), min(overlap, tile - 1)) for size in given.shape[2:])
+    rows, columns = (plan_windows(size, tile, overlap) for size in given.shape[2:])
     if len(rows) == len(columns) == 1:
         return coder(given)
     made: Tensor | None = None

@@ -21,6 +21,7 @@ from lamina.backbones.renaming import Renamed
 from lamina.backbones.text_encoders import UMT5_TOKENS, embed_with_t5, embed_with_umt5, load_t5, load_umt5
 from lamina.backbones.tokenizer import open_tokenizer
 from lamina.backbones.wan import Wan
+from lamina.backbones.wan_vae import build_vae, vae_sizes
 from lamina.backbones.weights import Weights, cache_folder, sha256_of
 from lamina.schedule import DdimSchedule, FlowSchedule
 
@@ -136,7 +137,9 @@ def load_wan_vae(tensors: Mapping[str, Tensor], source: str, dtype: torch.dtype)
     Raises:
         WeightsError: they are not those of this model.
     """
-    return load_strictly(wan.build_vae(tensors, source), Renamed(tensors, wan_names.VAE), source, dtype)
+    sizes = vae_sizes(tensors, source)
+    table = wan_names.vae(len(sizes.multiples), sizes.residuals + 1)
+    return load_strictly(build_vae(sizes, source), Renamed(tensors, table), source, dtype)
 
 
 def record_of(weights: Weights, loading: Loading) -> dict[str, Any]:

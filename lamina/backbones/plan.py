@@ -63,8 +63,8 @@ class CodecSizes:
 NETWORK_LIVE = {"cogvideox": (13.4, 5.4), "wan": (11.2, 4.4)}
 """Tensors of a token's width that are in memory at once: in attention, and around the two inside a feed-forward."""
 CODECS = {
-    "cogvideox": CodecSizes(128, 8, (10, 22), (534, 1134)),
-    "wan": CodecSizes(96, 4, (9.8, 13.3), (549, 924)),
+    "cogvideox": CodecSizes(128, 8, (10.0, 22.0), (534.0, 1134.0)),
+    "wan": CodecSizes(96, 4, (9.8, 13.3), (549.0, 924.0)),
 }
 
 
@@ -273,7 +273,7 @@ def coding_operations(model: Model, run: Run) -> float:
     return (encode + run.items * decode) * codec.width**2 * float(run.frames * run.height * run.width)
 
 
-def in_words(seconds: float) -> str:
+def in_words(seconds: int | float) -> str:
     """A duration as people say it.
 
     >>> in_words(40), in_words(1000), in_words(40_000), in_words(900_000)

@@ -1,6 +1,7 @@
 """The task: which model files are needed, where they come from, whether they are there, and whether they are whole."""
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
@@ -88,12 +89,13 @@ def survey_weights(config: WeightsConfig, report: Report = no_report) -> list[Mo
     states = [(spec, state_of(spec, folder)) for spec in specs]
     if config.action != "check":
         return [state for _, state in states]
-    there = [spec for spec, state in states if state.complete]
+    # where none is whole, the first says what it lacks
+    chosen = [spec for spec, state in states if state.complete] or specs[:1]
     checked = []
-    for number, spec in enumerate(there or specs[:1]):
-        report("check", number, len(there))
+    for number, spec in enumerate(chosen):
+        report("check", number, len(chosen))
         checked.append(_checked(spec, folder))
-        report("check", number + 1, len(there))
+        report("check", number + 1, len(chosen))
     return checked
 
 
@@ -109,8 +111,9 @@ def state_of(spec: BackboneSpec, folder: Path) -> ModelState:
 
 
 def _file_state(file: File, found: tuple[Path, ...], source: str) -> FileState:
-    size = sum(path.stat().st_size for path in found if path.is_file()) if found else file.bytes
-    return FileState(file.pattern, file.what, size, bool(found), file.needed, source)
+    there = bool(found) and all(path.is_file() for path in found)
+    size = sum(path.stat().st_size for path in found) if there else file.bytes
+    return FileState(file.pattern, file.what, size, there, file.needed, source)
 
 
 def _checked(spec: BackboneSpec, folder: Path) -> ModelState:
@@ -122,9 +125,5 @@ def _checked(spec: BackboneSpec, folder: Path) -> ModelState:
 
 
 def _with_hash(state: FileState, hashes: dict[str, str]) -> FileState:
-    fitting = [digest for name, digest in hashes.items() if _fits(name, state.name)]
+    fitting = [digest for name, digest in hashes.items() if fnmatchcase(name, state.name)]
     return FileState(**{**vars(state), "sha256": fitting[0] if fitting else ""})
-
-
-def _fits(hashed: str, pattern: str) -> bool:
-    return Path(hashed).match(pattern) if "/" in pattern else Path(Path(hashed).name).match(pattern)

@@ -39,7 +39,9 @@ def build_transformer(config: Mapping[str, Any], image_width: int) -> nn.Module:
     diffusers = imported("diffusers")
 
     def make() -> nn.Module:
-        return diffusers.WanTransformer3DModel(**_arguments(config, image_width))
+        module = diffusers.WanTransformer3DModel(**_arguments(config, image_width))
+        module.condition_embedder.timesteps_proj = Sinusoid(config["freq_dim"])
+        return module
 
     return build_on_meta(make, "the transformer")
 
@@ -70,12 +72,17 @@ def image_width(tensors: Mapping[str, Tensor], source: str) -> int:
     return len(tensors["img_emb.proj.0.weight"])
 
 
-def build_vae(tensors: Mapping[str, Tensor], source: str) -> nn.Module:
-    """AutoencoderKLWan without weights, of the sizes that the tensors say; under the names of Wan."""
-    diffusers = imported("diffusers")
-    require_names(tensors, ["encoder.conv1.weight", "conv2.weight"], source)
-    width, channels = len(tensors["encoder.conv1.weight"]), len(tensors["conv2.weight"])
-    return build_on_meta(lambda: diffusers.AutoencoderKLWan(base_dim=width, z_dim=channels), source)
+class Sinusoid(nn.Module):
+    """Cosines and then sines of a timestep, computed in float64 as the published code does; diffusers rounds sooner."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.waves = width // 2
+
+    def forward(self, timestep: Float[Tensor, " n"]) -> Float[Tensor, "n width"]:
+        rates = 10000.0 ** -(torch.arange(self.waves, device=timestep.device, dtype=torch.float64) / self.waves)
+        angles = timestep.double()[:, None] * rates
+        return torch.cat([angles.cos(), angles.sin()], dim=1).float()
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,32 +119,32 @@ class Wan:
         return self.image_encoder(frame)
 
     def encode(self, frames: Float[Tensor, "t 3 h w"], noise: NoiseSource | None = None) -> Float[Tensor, "c lt lh lw"]:
-        mean, deviation = self._statistics()
+        mean, inverse = self._statistics()
 
         def coder(piece: Tensor) -> Tensor:
             found = encode_posterior(self.vae, piece)
             # as in the published training, what is drawn is not divided by the channels' deviation
             drawn = 0 if noise is None else torch.exp(found.logvar / 2) * noise(found.mean.shape).to(found.mean)
-            return (found.mean - mean) * (1 / deviation) + drawn
+            return (found.mean - mean) * inverse + drawn
 
         video = (2 * rearrange(frames, "t c h w -> c t h w") - 1).to(self.device, self.dtype)
         return coded(coder, video, 1 / self.geometry.spatial, self.mode)
 
     def decode(self, latents: Float[Tensor, "c lt lh lw"]) -> Float[Tensor, "t 3 h w"]:
-        mean, deviation = self._statistics()
+        mean, inverse = self._statistics()
 
         def coder(piece: Tensor) -> Tensor:
             with torch.inference_mode():
-                return self.vae.decode((piece * deviation + mean)[None], return_dict=False)[0][0]
+                return self.vae.decode((piece / inverse + mean)[None], return_dict=False)[0][0]
 
         video = coded(coder, latents.to(self.device, self.dtype), self.geometry.spatial, self.mode)
         return rearrange(video.float() / 2 + 0.5, "c t h w -> t c h w").clamp(0, 1).cpu()
 
     def _statistics(self) -> tuple[Tensor, Tensor]:
-        """Mean and deviation of the channels of latents."""
-        values = self.vae.config.latents_mean, self.vae.config.latents_std
-        mean, deviation = (torch.tensor(v, device=self.device)[:, None, None, None].to(self.dtype) for v in values)
-        return mean, deviation
+        """Mean and inverse deviation of the channels of latents, rounded as the published code does."""
+        mean, deviation = (torch.tensor(v) for v in (self.vae.config.latents_mean, self.vae.config.latents_std))
+        mean, inverse = (values[:, None, None, None].to(self.device, self.dtype) for values in (mean, 1 / deviation))
+        return mean, inverse
 
     def condition(
         self,

@@ -41,7 +41,6 @@ TRANSFORMER: Table = {
 _RESIDUAL = {"residual.0": "norm1", "residual.2": "conv1", "residual.3": "norm2", "residual.6": "conv2"}
 _RESIDUAL |= {"shortcut": "conv_shortcut"}
 _RESAMPLE = ("resample.1", "time_conv")
-RESIDUALS_PER_LEVEL, LEVELS = 3, 4
 
 
 def _vae_middle(side: str) -> Table:
@@ -58,26 +57,29 @@ def _vae_middle(side: str) -> Table:
     }
 
 
-def _vae_up(level: int) -> Table:
+def _vae_up(level: int, residuals: int) -> Table:
     """Their decoder counts through all levels, residual blocks and then the up-sampler of each."""
-    first = level * (RESIDUALS_PER_LEVEL + 1)
+    first = level * (residuals + 1)
     up = f"decoder.up_blocks.{level}.upsamplers.0"
     return {
         f"decoder.upsamples.{first + j}.{part}": f"decoder.up_blocks.{level}.resnets.{j}.{name}"
-        for j in range(RESIDUALS_PER_LEVEL)
+        for j in range(residuals)
         for part, name in _RESIDUAL.items()
-    } | {f"decoder.upsamples.{first + RESIDUALS_PER_LEVEL}.{part}": f"{up}.{part}" for part in _RESAMPLE}
+    } | {f"decoder.upsamples.{first + residuals}.{part}": f"{up}.{part}" for part in _RESAMPLE}
 
 
-VAE: Table = {
-    "conv1": "quant_conv",
-    "conv2": "post_quant_conv",
-    **_vae_middle("encoder"),
-    **_vae_middle("decoder"),
-    **{f"encoder.downsamples.{{}}.{part}": f"encoder.down_blocks.{{}}.{name}" for part, name in _RESIDUAL.items()},
-    **{f"encoder.downsamples.{{}}.{part}": f"encoder.down_blocks.{{}}.{part}" for part in _RESAMPLE},
-    **{name: to for level in range(LEVELS) for name, to in _vae_up(level).items()},
-}
+def vae(levels: int = 4, residuals: int = 3) -> Table:
+    """Of a VAE whose decoder has so many residual blocks in each of so many levels; published: 3 and 4."""
+    return {
+        "conv1": "quant_conv",
+        "conv2": "post_quant_conv",
+        **_vae_middle("encoder"),
+        **_vae_middle("decoder"),
+        **{f"encoder.downsamples.{{}}.{part}": f"encoder.down_blocks.{{}}.{name}" for part, name in _RESIDUAL.items()},
+        **{f"encoder.downsamples.{{}}.{part}": f"encoder.down_blocks.{{}}.{part}" for part in _RESAMPLE},
+        **{name: to for level in range(levels) for name, to in _vae_up(level, residuals).items()},
+    }
+
 
 _T5_BLOCK = "encoder.block.{}.layer."
 UMT5: Table = {

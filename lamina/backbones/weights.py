@@ -6,7 +6,7 @@ Nothing is downloaded. `docs/weights.md` says which files to get, and how a fold
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +32,11 @@ class Weights:
         """Files of the base."""
         return shards(self.base, pattern)
 
-    def all_files(self) -> tuple[Path, ...]:
-        """All that is read, the tokenizer's included."""
-        needed = [self.files(file.pattern) for file in self.spec.files if file.needed]
-        return tuple(path for files in (self.casper, *needed) for path in files if path.is_file())
+    def all_files(self) -> dict[str, Path]:
+        """All that is read, the tokenizer's files included, by name: of the base, its path in there."""
+        needed = [path for file in self.spec.files if file.needed for path in self.files(file.pattern)]
+        names = {path.relative_to(self.base).as_posix(): path for path in needed if path.is_file()}
+        return {path.name: path for path in self.casper} | names
 
 
 def get_spec(name: str) -> BackboneSpec:
@@ -62,9 +63,10 @@ def find_weights(spec: BackboneSpec, folder: Path | None = None) -> Weights:
         WeightsError: files are missing; all of them are named.
     """
     folder = default_folder() if folder is None else Path(folder)
-    missing = [casper_path(spec, folder)] if not (casper := find_casper(spec, folder)) else []
+    casper = find_casper(spec, folder)
     base, lacking = find_base(spec, folder)
-    missing += [base / file.pattern for file in lacking]
+    missing = missing_files(casper, casper_path(spec, folder))
+    missing += [path for file in lacking for path in missing_files(shards(base, file.pattern), base / file.pattern)]
     if missing:
         raise WeightsError(
             f"model {spec.name}",
@@ -81,6 +83,11 @@ def find_casper(spec: BackboneSpec, folder: Path) -> tuple[Path, ...]:
     return (single,) if single.is_file() else shards(folder / spec.name, "*.safetensors")
 
 
+def missing_files(files: Sequence[Path], pattern: Path) -> list[Path]:
+    """Which of the files of a pattern are not there; the pattern itself where there is none at all."""
+    return [path for path in files if not path.is_file()] if files else [pattern]
+
+
 def casper_path(spec: BackboneSpec, folder: Path) -> Path:
     return folder / spec.casper.pattern
 
@@ -88,9 +95,14 @@ def casper_path(spec: BackboneSpec, folder: Path) -> Path:
 def find_base(spec: BackboneSpec, folder: Path) -> tuple[Path, list[File]]:
     """The folder that holds most of the base's needed files, and those it lacks."""
     places = base_places(spec, folder)
-    lacking = {place: [f for f in spec.files if f.needed and not shards(place, f.pattern)] for place in places}
+    lacking = {place: [f for f in spec.files if f.needed and lacks(place, f)] for place in places}
     best = min(places, key=lambda place: len(lacking[place]))
     return best, lacking[best]
+
+
+def lacks(place: Path, file: File) -> bool:
+    """Whether a file or a shard of it is not in a folder."""
+    return bool(missing_files(shards(place, file.pattern), place / file.pattern))
 
 
 def base_places(spec: BackboneSpec, folder: Path) -> list[Path]:
@@ -123,8 +135,8 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "lamina"
 
 
-def sha256_of(files: Iterable[Path], remembered: Path | None = None) -> dict[str, str]:
-    """The SHA-256 of every file, in hex, by its name with that of its folder.
+def sha256_of(files: Mapping[str, Path], remembered: Path | None = None) -> dict[str, str]:
+    """The SHA-256 of every file, in hex, by the name it is given under.
 
     remembered: a .json file that holds what was found before, so that a file is read again only after its size or
     time has changed. None reads all of them.
@@ -133,10 +145,10 @@ def sha256_of(files: Iterable[Path], remembered: Path | None = None) -> dict[str
     with suppress(OSError, ValueError):
         known = json.loads(remembered.read_text()) if remembered else {}
     digests, seen = {}, dict(known)
-    for file in files:
+    for name, file in files.items():
         state = file.stat()
         key = f"{file.resolve()} {state.st_size} {state.st_mtime_ns}"
-        digests[f"{file.parent.name}/{file.name}"] = seen[key] = known.get(key) or _sha256(file)
+        digests[name] = seen[key] = known.get(key) or _sha256(file)
     if remembered and seen != known:
         with suppress(OSError):  # to remember saves time and no more
             remembered.parent.mkdir(parents=True, exist_ok=True)
