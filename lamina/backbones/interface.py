@@ -132,6 +132,7 @@ class Backbone(Protocol):
         ...
 
 
+@runtime_checkable
 class Trainable(Backbone, Protocol):
     """A backbone whose network can be trained."""
 
