@@ -23,9 +23,9 @@ SIZE = (32, 48)
 """Height and width."""
 
 
-def toy_shards(root: Path, name: str = "pairs", count: int = 4, frames: int = 9) -> Path:
+def toy_shards(root: Path, name: str = "pairs", count: int = 4, frames: int = 9, first_seed: int = 0) -> Path:
     source = ToySource(name, frames=frames, size=(SIZE[1] + 8, SIZE[0] + 8))
-    make_shards(source, root / name, count, recipe={})
+    make_shards(source, root / name, count, recipe={}, first_seed=first_seed)
     return root
 
 

@@ -7,6 +7,8 @@ from lamina.cli.voice import Voice
 
 def run(config: TrainConfig, voice: Voice) -> int:
     trained = follow_recipe(config, voice.report)
+    if trained is None:
+        return 0
     values = {"file": str(trained.file), "steps": trained.steps, "loss": trained.loss, **trained.figures}
     told = [f"{trained.steps} steps, loss {trained.loss:.4g}"]
     told += [f"{name} {value:.2f} dB" for name, value in trained.figures.items()]

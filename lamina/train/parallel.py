@@ -8,6 +8,7 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal
+from warnings import catch_warnings, filterwarnings
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +49,8 @@ def _sharded(learner: Learner, accelerator: Any) -> nn.Module:
     for module in learner.network.modules():
         if isinstance(module, learner.blocks):
             fully_shard(module, mesh=mesh)
-    fully_shard(learner.network, mesh=mesh)
+    # after a forward pass without gradients, too, parameters are to be found in parts
+    fully_shard(learner.network, mesh=mesh, reshard_after_forward=True)
     return learner.network
 
 
@@ -56,7 +58,8 @@ def in_precision(network: nn.Module, recipe: Recipe, device: torch.device) -> Ca
     """The network, computing as the recipe says whatever its parameters are held in."""
 
     def answer(*args: Any, **kwargs: Any) -> Any:
-        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"), catch_warnings():
+            filterwarnings("ignore", "FSDP2-wrapped module")  # of changing answers in place, which is not done
             return network(*args, **kwargs)
 
     return answer

@@ -1,5 +1,6 @@
 """The task: follow a recipe from where it stands to a file that the engine reads."""
 
+import json
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -51,8 +52,10 @@ class Trained:
     """Of the last validation; nothing where there was none."""
 
 
-def follow_recipe(config: TrainConfig, report: Report = no_report) -> Trained:
+def follow_recipe(config: TrainConfig, report: Report = no_report) -> Trained | None:
     """Train as a recipe says; go on from the last checkpoint where an earlier run was stopped.
+
+    Of several processes the first one reports, writes, and says what came of it; the others give None.
 
     Raises:
         InputError: the recipe is wrong, or does not fit the model, the pairs or the number of processes.
@@ -81,12 +84,11 @@ def run_identity(recipe: Recipe, record: Any) -> dict[str, Any]:
     for free in ("steps", "save_every", "validation", "sharding"):
         del wanted[free]
     del wanted["data"]["workers"]
-    for source in wanted["data"]["sources"]:
-        source["path"] = source["path"] and f"{source['path']}"
-    return {"recipe": wanted, "start": {key: record[key] for key in ("model", "sha256") if key in record}}
+    start = {key: record[key] for key in ("model", "sha256") if key in record}
+    return json.loads(json.dumps({"recipe": wanted, "start": start}, default=str))
 
 
-def _trained(state: TrainState, pairs: Sequence[Pair], out: Path, report: Report) -> Trained:
+def _trained(state: TrainState, pairs: Sequence[Pair], out: Path, report: Report) -> Trained | None:
     """All steps that are left, saved, validated and logged when it is time."""
     folder, writes = work_folder(out) / "checkpoints", state.accelerator.is_main_process
     if found := checkpoints(folder):
@@ -96,8 +98,8 @@ def _trained(state: TrainState, pairs: Sequence[Pair], out: Path, report: Report
         forget_after(out, state.step)
     file: Path | None = None
     for step in train_steps(state):
-        report("train", step.step, state.recipe.steps)
         if writes:
+            report("train", step.step, state.recipe.steps)
             write_entry(out, _entry(step))
         if pairs and _due(step.step, state.recipe.validation.every, state.recipe.steps):
             figures = validate(state, pairs, out / "validation")
@@ -106,7 +108,8 @@ def _trained(state: TrainState, pairs: Sequence[Pair], out: Path, report: Report
         if _due(step.step, state.recipe.save_every, state.recipe.steps):
             save_checkpoint(folder, state)
             file = export_now(state, out)
-    return _finished(state, file or export_now(state, out), out)
+    file = file or export_now(state, out)
+    return _finished(state, file, out) if writes else None
 
 
 def _due(step: int, every: int, steps: int) -> bool:
