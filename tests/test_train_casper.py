@@ -194,7 +194,8 @@ def test_the_clip_is_as_noisy_as_in_the_published_training(folder: Path, monkeyp
 class Told:
     """A backbone that says what it was told and can do no more."""
 
-    geometry = schedule = device = record = transformer = None
+    geometry = schedule = record = transformer = None
+    device = CPU
     encode = decode = embed_text = condition = answer = denoiser = with_network = lambda self: None
 
     def embed_image(self, frame: torch.Tensor) -> torch.Tensor:

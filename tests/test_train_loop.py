@@ -142,6 +142,14 @@ def test_resume_is_exact(tmp_path, kind, ema):
     assert whole.ema is None or resumed.ema is not None and same(resumed.ema.averages, whole.ema.averages)
 
 
+def test_steps_go_on_where_they_were_left():
+    whole, parts = pixel_state(steps=5), pixel_state(steps=5)
+    wanted = [report.loss for report in train_steps(whole)]
+    found = [report.loss for _, report in zip(range(2), train_steps(parts), strict=False)]
+    assert parts.step == 2
+    assert found + [report.loss for report in train_steps(parts)] == wanted
+
+
 def test_saving_changes_nothing(tmp_path):
     whole, saved = pixel_state(steps=4), pixel_state(steps=4)
     wanted = [report.loss for report in train_steps(whole)]

@@ -146,7 +146,7 @@ def remove(recipe: Recipe, embed_text: EmbedText, backbone: Trainable, pair: Pai
     frames = frames_of(pair.input)
     text, image = embed_text(pair.caption or recipe.conditioning.prompt), backbone.embed_image(frames[0])
     condition = backbone.condition(frames, [pair.trimask], text, image, seeded(recipe.seed))
-    noise = start_noise(seeded(recipe.seed), tuple(condition.video.shape), 1)
+    noise = start_noise(seeded(recipe.seed), tuple(condition.video.shape), 1).to(backbone.device)
     *_, last = sample(backbone.denoiser(condition), noise, backbone.schedule.moves(recipe.validation.steps))
     levels: Any = rearrange(backbone.decode(last.latents[0]), "t c h w -> t h w c").numpy()
     return from_levels(levels, np.dtype(np.uint8))

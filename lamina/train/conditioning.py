@@ -34,11 +34,10 @@ def told(
     no_prompt, no_image, blind = (bool(b) for b in chance.numbers.random(3) < withheld)
     text = embed_text("" if no_prompt else pair.caption or config.prompt)
     image = None if no_image else backbone.embed_image(frames_of(pair.target[:1])[0])
-    condition = backbone.training_condition(frames_of(pair.input), pair.trimask, text, image, chance.noise)
+    frames = frames_of(pair.input).to(backbone.device)
+    condition = backbone.training_condition(frames, pair.trimask, text, image, chance.noise)
     if blind and (pair.trimask == REMOVE).all():
-        return replace(
-            condition, mask=torch.zeros_like(condition.mask), video=torch.zeros_like(condition.video)
-        )
+        return replace(condition, mask=torch.zeros_like(condition.mask), video=torch.zeros_like(condition.video))
     return condition
 
 
