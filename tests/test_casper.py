@@ -1,5 +1,6 @@
 """Whole runs of the engines `casper-*` on toy models, through the library and the command."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,8 +26,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return model_folder(tmp_path_factory.mktemp("models"))
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """With more, sums of torch on a CPU differ in their last bits from run to run."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
