@@ -57,7 +57,7 @@ def render_scenes(
     """Render scenes into OUT/NAME, and say in OUT/scenes.json what is there.
 
     A scene that is there already is not rendered again; one that was stopped begins anew. The same recipe and quality
-    give the same bytes on the same kind of processor.
+    give the same pictures on the same kind of processor, nearly always to the byte.
 
     Args:
         workers: processes at once, each busy on one core; None is one per core.
