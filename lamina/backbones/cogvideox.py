@@ -22,6 +22,7 @@ from lamina.backbones.mask_latents import merged_in_time
 from lamina.backbones.memory import MemoryMode, coded
 from lamina.backbones.posterior import encode_posterior
 from lamina.backbones.text_encoders import EmbedText
+from lamina.backbones.tuning import PLAIN, Tuning
 from lamina.sampling import Denoiser, NoiseSource
 from lamina.schedule import DdimSchedule, Level
 
@@ -65,6 +66,8 @@ class CogVideoX:
     record: Mapping[str, Any]
     video_noise: float = VIDEO_NOISE
     """Deviation of the noise on the clip, of -1..1; 0 for a network that was trained without."""
+    tuning: Tuning = PLAIN
+    """As transformer and VAE were prepared for."""
 
     @cached_property
     def network(self) -> Any:
@@ -121,13 +124,14 @@ class CogVideoX:
         _, _, frames, height, width = given.shape
         patch, patch_t = self.network.config.patch_size, self.network.config.patch_size_t
         grid = frames // patch_t, height // patch, width // patch
-        answer = self.network(
-            hidden_states=rearrange(given, "n c t h w -> n t c h w"),
-            encoder_hidden_states=repeat(condition.text, "k d -> n k d", n=items),
-            timestep=torch.full((items,), level.timestep, device=self.device),
-            image_rotary_emb=rotary_tables(self.network.config.attention_head_dim, grid, self.device),
-            return_dict=False,
-        )[0]
+        with self.tuning.attention():
+            answer = self.network(
+                hidden_states=rearrange(given, "n c t h w -> n t c h w"),
+                encoder_hidden_states=repeat(condition.text, "k d -> n k d", n=items),
+                timestep=torch.full((items,), level.timestep, device=self.device),
+                image_rotary_emb=rotary_tables(self.network.config.attention_head_dim, grid, self.device),
+                return_dict=False,
+            )[0]
         return rearrange(answer, "n t c h w -> n c t h w")
 
     def denoiser(self, condition: Condition) -> Denoiser:

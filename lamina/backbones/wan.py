@@ -23,6 +23,7 @@ from lamina.backbones.mask_latents import stacked_in_time
 from lamina.backbones.memory import MemoryMode, coded
 from lamina.backbones.posterior import encode_posterior
 from lamina.backbones.text_encoders import UMT5_TOKENS, EmbedText, padded_text
+from lamina.backbones.tuning import PLAIN, Tuning
 from lamina.sampling import Denoiser, NoiseSource
 from lamina.schedule import FlowSchedule, Level
 
@@ -102,6 +103,8 @@ class Wan:
     text_encoder: EmbedText
     image_encoder: EmbedImage
     record: Mapping[str, Any]
+    tuning: Tuning = PLAIN
+    """As transformer and VAE were prepared for."""
 
     @cached_property
     def network(self) -> Any:
@@ -165,13 +168,14 @@ class Wan:
     def answer(self, latents: Float[Tensor, "n c t h w"], level: Level, condition: Condition) -> Tensor:
         items = len(latents)
         video = repeat(condition.video, "c t h w -> n c t h w", n=items)
-        return self.network(
-            hidden_states=torch.cat([latents.to(self.device, self.dtype), condition.mask, video], dim=1),
-            timestep=torch.full((items,), level.timestep, device=self.device),
-            encoder_hidden_states=repeat(condition.text, "k d -> n k d", n=items),
-            encoder_hidden_states_image=repeat(condition.image, "k d -> n k d", n=items),
-            return_dict=False,
-        )[0]
+        with self.tuning.attention():
+            return self.network(
+                hidden_states=torch.cat([latents.to(self.device, self.dtype), condition.mask, video], dim=1),
+                timestep=torch.full((items,), level.timestep, device=self.device),
+                encoder_hidden_states=repeat(condition.text, "k d -> n k d", n=items),
+                encoder_hidden_states_image=repeat(condition.image, "k d -> n k d", n=items),
+                return_dict=False,
+            )[0]
 
     def denoiser(self, condition: Condition) -> Denoiser:
         return denoiser_of(self, condition)
