@@ -1,4 +1,4 @@
-"""What an accelerator is asked for beyond plain torch: the same answers, when it is chosen, what it does not go with."""
+"""What an accelerator is asked for beyond plain torch: the same answers, when it is chosen, what it cannot go with."""
 
 from pathlib import Path
 
@@ -104,7 +104,8 @@ def test_fused_kernels_give_the_same(models: Path, name: str):
 def test_attention_takes_only_what_it_is_told_to():
     q, masked = torch.zeros(1, 2, 4, 8), torch.ones(4, 4, dtype=torch.bool)
     attend = torch.nn.functional.scaled_dot_product_attention
-    with pytest.raises(RuntimeError, match="No available kernel"), Tuning(("CUDNN_ATTENTION",)).attention():
+    one = Tuning(("CUDNN_ATTENTION",))
+    with pytest.raises(RuntimeError, match="No (viable backend|available kernel)"), one.attention():
         attend(q, q, q)
     with Tuning(KERNELS).attention():
         attend(q, q, q, attn_mask=masked)

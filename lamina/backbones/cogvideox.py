@@ -85,7 +85,11 @@ class CogVideoX:
         return None
 
     def encode(self, frames: Float[Tensor, "t 3 h w"], noise: NoiseSource | None = None) -> Float[Tensor, "c lt lh lw"]:
-        return self._encode(2 * rearrange(frames, "t c h w -> c t h w") - 1, noise)
+        return self._encode(self._video(frames), noise)
+
+    def _video(self, frames: Tensor) -> Tensor:
+        """-1..1. All arithmetic on pictures is done on the device."""
+        return 2 * rearrange(frames.to(self.device), "t c h w -> c t h w") - 1
 
     def _encode(self, video: Tensor, noise: NoiseSource | None = None) -> Tensor:
         def coder(piece: Tensor) -> Tensor:
@@ -110,7 +114,7 @@ class CogVideoX:
         image: Float[Tensor, "image_tokens e"] | None,
         noise: NoiseSource,
     ) -> Condition:
-        video = 2 * rearrange(frames, "t c h w -> c t h w") - 1
+        video = self._video(frames)
         mask = merged_in_time(trimasks, self.geometry) * self.vae.config.scaling_factor
         noisy = noisy_video(video, self.video_noise, noise) if self.video_noise else video
         return Condition(

@@ -130,8 +130,8 @@ class Wan:
             drawn = 0 if noise is None else torch.exp(found.logvar / 2) * noise(found.mean.shape).to(found.mean)
             return (found.mean - mean) * inverse + drawn
 
-        video = (2 * rearrange(frames, "t c h w -> c t h w") - 1).to(self.device, self.dtype)
-        return coded(coder, video, 1 / self.geometry.spatial, self.mode)
+        video = 2 * rearrange(frames.to(self.device), "t c h w -> c t h w") - 1
+        return coded(coder, video.to(self.dtype), 1 / self.geometry.spatial, self.mode)
 
     def decode(self, latents: Float[Tensor, "c lt lh lw"]) -> Float[Tensor, "t 3 h w"]:
         mean, inverse = self._statistics()
