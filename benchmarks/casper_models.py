@@ -150,8 +150,7 @@ def build(case: Case, device: torch.device, held: Held, wrap: Callable[[Any], An
 def _modules(case: Case) -> tuple[nn.Module, nn.Module]:
     """Transformer and VAE on meta."""
     if case.kind == "cogvideox":
-        blocks = {"down_block_types": ["CogVideoXDownBlock3D"] * 4, "up_block_types": ["CogVideoXUpBlock3D"] * 4}
-        return cogvideox.build_transformer(case.transformer), cogvideox.build_vae(case.vae | blocks)
+        return cogvideox.build_transformer(case.transformer), cogvideox.build_vae(case.vae)
     return wan.build_transformer(case.transformer, WAN_IMAGE_WIDTH), build_vae(case.vae, "the VAE")
 
 

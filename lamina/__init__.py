@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from lamina.backbones.survey import WeightsConfig, survey_weights
     from lamina.clip import Clip, Layer, Mask, Stack
     from lamina.composite import flatten, over
-    from lamina.errors import InputError, LaminaError, MediaError, MissingExtra, OutputError, WeightsError
+    from lamina.errors import (
+        InputError,
+        LaminaError,
+        MediaError,
+        MissingExtra,
+        OutputError,
+        TrainingError,
+        WeightsError,
+    )
     from lamina.evaluate.evaluate import EvaluateConfig, evaluate_results
     from lamina.layers.attention import AttentionConfig, attention
     from lamina.layers.compose import ComposeConfig, compose
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
     from lamina.media.export import ExportConfig, export
     from lamina.media.source import open_source
     from lamina.media.stack import StackReader, open_stack
+    from lamina.train.train import TrainConfig, follow_recipe
 
 __all__ = [
     "AttentionConfig",
@@ -41,6 +50,8 @@ __all__ = [
     "OutputError",
     "Stack",
     "StackReader",
+    "TrainConfig",
+    "TrainingError",
     "WeightsConfig",
     "WeightsError",
     "__version__",
@@ -50,6 +61,7 @@ __all__ = [
     "evaluate_results",
     "export",
     "flatten",
+    "follow_recipe",
     "inspect",
     "layers_from_solos",
     "open_source",
@@ -62,7 +74,15 @@ _HOMES = {
     "lamina.backbones.survey": ("WeightsConfig", "survey_weights"),
     "lamina.clip": ("Clip", "Layer", "Mask", "Stack"),
     "lamina.composite": ("flatten", "over"),
-    "lamina.errors": ("InputError", "LaminaError", "MediaError", "MissingExtra", "OutputError", "WeightsError"),
+    "lamina.errors": (
+        "InputError",
+        "LaminaError",
+        "MediaError",
+        "MissingExtra",
+        "OutputError",
+        "TrainingError",
+        "WeightsError",
+    ),
     "lamina.evaluate.evaluate": ("EvaluateConfig", "evaluate_results"),
     "lamina.layers.attention": ("AttentionConfig", "attention"),
     "lamina.layers.compose": ("ComposeConfig", "compose"),
@@ -72,6 +92,7 @@ _HOMES = {
     "lamina.media.export": ("ExportConfig", "export"),
     "lamina.media.source": ("open_source",),
     "lamina.media.stack": ("StackReader", "open_stack"),
+    "lamina.train.train": ("TrainConfig", "follow_recipe"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -32,5 +32,9 @@ class WeightsError(LaminaError):
     """Model weights are missing, incomplete, or those of another model."""
 
 
+class TrainingError(LaminaError):
+    """Training cannot go on: its numbers are no longer finite."""
+
+
 class MissingExtra(LaminaError, ImportError):
     """An optional package is needed for what was asked."""

@@ -36,7 +36,7 @@ class Move(NamedTuple):
 
 @runtime_checkable
 class Schedule(Protocol):
-    """What a sampler needs to know of a schedule."""
+    """What sampling and training need to know of a schedule."""
 
     def moves(self, steps: int) -> tuple[Move, ...]:
         """From pure noise to clean in `steps` steps."""
@@ -44,6 +44,14 @@ class Schedule(Protocol):
 
     def clean(self, latents: Tensor, answer: Tensor, level: Level) -> Tensor:
         """The clean latents that a network's answer stands for."""
+        ...
+
+    def train_levels(self) -> tuple[Level, ...]:
+        """All levels that a network is trained at, each as likely as the others."""
+        ...
+
+    def answer(self, clean: Tensor, gauss: Tensor, level: Level) -> Tensor:
+        """What a network should say of clean latents with this noise: the answer of which `clean` makes them again."""
         ...
 
 
@@ -114,6 +122,14 @@ class DdimSchedule:
         """Of a velocity v (Salimans and Ho 2022, appendix D): clean = signal * noisy - noise * v."""
         return level.signal * latents - level.noise * answer
 
+    def train_levels(self) -> tuple[Level, ...]:
+        alphas = self.alphas_cumprod()
+        return tuple(_ddim_level(alphas, timestep) for timestep in range(self.train_steps))
+
+    def answer(self, clean: Tensor, gauss: Tensor, level: Level) -> Tensor:
+        """The velocity v: signal * gauss - noise * clean."""
+        return level.signal * gauss - level.noise * clean
+
 
 @dataclass(frozen=True)
 class FlowSchedule:
@@ -130,14 +146,26 @@ class FlowSchedule:
         return np.append(self._shifted(grid), 0.0)
 
     def moves(self, steps: int) -> tuple[Move, ...]:
-        # float32, as published samplers hold them: the network's fastest wave tells 909.706 from 909.707
-        held = self.sigmas(steps).astype(np.float32)
-        levels = [Level(1 - float(s), float(s), float(np.float32(self.train_steps) * s)) for s in held]
+        levels = self._levels(self.sigmas(steps))
         return tuple(Move(*pair) for pair in zip(levels, levels[1:], strict=False))
 
     def clean(self, latents: Tensor, answer: Tensor, level: Level) -> Tensor:
         """Of a velocity gauss - clean, as signal = 1 - noise: clean = noisy - noise * velocity."""
         return latents - level.noise * answer
+
+    def train_levels(self) -> tuple[Level, ...]:
+        """Noise shifted once: sampling alone shifts its grid a second time."""
+        sigmas = self._shifted(np.arange(1, self.train_steps + 1) / self.train_steps)
+        return tuple(self._levels(sigmas))
+
+    def answer(self, clean: Tensor, gauss: Tensor, level: Level) -> Tensor:
+        """The velocity gauss - clean, at every level."""
+        return gauss - clean
+
+    def _levels(self, sigmas: np.ndarray) -> list[Level]:
+        # float32, as published samplers hold them: the network's fastest wave tells 909.706 from 909.707
+        held = sigmas.astype(np.float32)
+        return [Level(1 - float(s), float(s), float(np.float32(self.train_steps) * s)) for s in held]
 
     def _shifted(self, sigma):
         return self.shift * sigma / (1 + (self.shift - 1) * sigma)

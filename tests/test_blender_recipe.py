@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ def test_a_scene_is_its_seed(family, seed: int, most: int):
     assert recipe == draw_recipe(family, seed, config) != draw_recipe(family, seed + 1, config)
     names = [actor.name for actor in recipe.objects]
     assert 1 <= len(names) <= most and len(set(names)) == len(names)
+    assert all(re.fullmatch("[a-z][a-z0-9_]*", name) for name in names), "layers are called so"
     assert (recipe.frames, recipe.width, recipe.height) == (config.frames, config.width, config.height)
 
 

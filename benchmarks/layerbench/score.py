@@ -28,8 +28,9 @@ from lamina import EvaluateConfig, evaluate_results
 from lamina.evaluate.case import Figures
 from lamina.evaluate.layerbench import read_scenes
 from lamina.evaluate.scene import open_scene
-from lamina.layers.decompose import ENGINES
 
+ENGINES = ("propagate",)
+"""Engines of `lamina decompose` that need no weights."""
 RESULTS = Path(__file__).parents[1] / "results" / "layerbench.json"
 TIMES = "seconds.json"
 """Beside the stacks of a method: how long each took, for runs that only score them again."""

@@ -4,8 +4,9 @@ The network is told of noisy latents, a mask and the latents of the clip, side b
 reads padding too, its clip is made slightly noisy, and its latents come in pairs.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -28,6 +29,8 @@ from lamina.schedule import DdimSchedule, Level
 
 VIDEO_NOISE = 0.0563
 """Deviation of the noise on the clip: the mean of what the network was trained with, exp(N(-3, 0.5^2))."""
+LOG_VIDEO_NOISE = (-3.0, 0.5)
+"""Mean and deviation of its logarithm in training."""
 
 
 def build_transformer(config: Mapping[str, Any]) -> nn.Module:
@@ -114,32 +117,51 @@ class CogVideoX:
         image: Float[Tensor, "image_tokens e"] | None,
         noise: NoiseSource,
     ) -> Condition:
+        return self._told(self._encode(self._noisy(frames, self.video_noise, noise)), trimasks, text)
+
+    def training_condition(
+        self,
+        frames: Float[Tensor, "t 3 h w"],
+        trimask: UInt8[np.ndarray, "t h w"],
+        text: Float[Tensor, "tokens d"],
+        image: Float[Tensor, "image_tokens e"] | None,
+        noise: NoiseSource,
+    ) -> Condition:
+        mean, deviation = LOG_VIDEO_NOISE
+        strength = math.exp(mean + deviation * float(noise(()))) if self.video_noise else 0.0
+        return self._told(self._encode(self._noisy(frames, strength, noise), noise), [trimask], text)
+
+    def _noisy(self, frames: Tensor, deviation: float, noise: NoiseSource) -> Tensor:
         video = self._video(frames)
+        return noisy_video(video, deviation, noise) if deviation else video
+
+    def _told(self, video: Tensor, trimasks: Sequence[UInt8[np.ndarray, "t h w"]], text: Tensor) -> Condition:
         mask = merged_in_time(trimasks, self.geometry) * self.vae.config.scaling_factor
-        noisy = noisy_video(video, self.video_noise, noise) if self.video_noise else video
-        return Condition(
-            mask=mask.to(self.device, self.dtype), video=self._encode(noisy), text=text.to(self.device, self.dtype)
-        )
+        return Condition(mask.to(self.device, self.dtype), video, text.to(self.device, self.dtype))
 
     def answer(self, latents: Float[Tensor, "n c t h w"], level: Level, condition: Condition) -> Tensor:
         items = len(latents)
         video = repeat(condition.video, "c t h w -> n c t h w", n=items)
         given = torch.cat([latents.to(self.device, self.dtype), condition.mask, video], dim=1)
         _, _, frames, height, width = given.shape
-        patch, patch_t = self.network.config.patch_size, self.network.config.patch_size_t
+        sizes = self.transformer.config
+        patch, patch_t = sizes.patch_size, sizes.patch_size_t
         grid = frames // patch_t, height // patch, width // patch
         with self.tuning.attention():
             answer = self.network(
                 hidden_states=rearrange(given, "n c t h w -> n t c h w"),
                 encoder_hidden_states=repeat(condition.text, "k d -> n k d", n=items),
                 timestep=torch.full((items,), level.timestep, device=self.device),
-                image_rotary_emb=rotary_tables(self.network.config.attention_head_dim, grid, self.device),
+                image_rotary_emb=rotary_tables(sizes.attention_head_dim, grid, self.device),
                 return_dict=False,
             )[0]
         return rearrange(answer, "n t c h w -> n c t h w")
 
     def denoiser(self, condition: Condition) -> Denoiser:
         return denoiser_of(self, condition)
+
+    def with_network(self, network: Any) -> "CogVideoX":
+        return replace(self, place=lambda transformer: network)
 
 
 def noisy_video(video: Float[Tensor, "3 t h w"], deviation: float, noise: NoiseSource) -> Float[Tensor, "3 t h w"]:

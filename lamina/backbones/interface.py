@@ -132,6 +132,33 @@ class Backbone(Protocol):
         ...
 
 
+@runtime_checkable
+class Trainable(Backbone, Protocol):
+    """A backbone whose network can be trained."""
+
+    @property
+    def transformer(self) -> Any:
+        """The network itself, a module that nothing is wrapped around."""
+        ...
+
+    def with_network(self, network: Any) -> "Trainable":
+        """The same with `network` asked for answers: the transformer inside whatever shares it out among processes."""
+        ...
+
+    def training_condition(
+        self,
+        frames: Float[Tensor, "t 3 h w"],
+        trimask: UInt8[np.ndarray, "t h w"],
+        text: Float[Tensor, "tokens d"],
+        image: Float[Tensor, "image_tokens e"] | None,
+        noise: NoiseSource,
+    ) -> Condition:
+        """`condition` of one trimask as networks are trained with it: latents drawn from what the encoder says, and
+        where the clip is made noisy, by as much as chance will have it.
+        """
+        ...
+
+
 def denoiser_of(backbone: Backbone, condition: Condition) -> Denoiser:
     """A backbone's answers as a denoiser."""
 

@@ -28,7 +28,7 @@ class Merged(Mapping[str, Tensor]):
             WeightsError: the LoRA names layers that the base has not, or has in another size.
         """
         self._base, self._lora, self._strength = base, lora, strength
-        linears = {_module_name(name): name for name in base if name.endswith(".weight") and base[name].ndim == 2}
+        linears = {module_name(name): name for name in base if name.endswith(".weight") and base[name].ndim == 2}
         modules = {name.partition(".")[0] for name in lora}
         wrong = sorted(module for module in modules if not self._fits(module, linears.get(module)))
         if wrong or not modules:
@@ -58,7 +58,8 @@ class Merged(Mapping[str, Tensor]):
         return matrices and (up.shape[0], down.shape[1]) == tuple(self._base[name].shape)
 
 
-def _module_name(name: str) -> str:
+def module_name(name: str) -> str:
+    """What a layer is called in a LoRA, from its name or that of its weight."""
     return PREFIX + name.removesuffix(".weight").replace(".", "_")
 
 

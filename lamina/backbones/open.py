@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -28,6 +28,8 @@ from lamina.schedule import DdimSchedule, FlowSchedule
 
 SIZES, DIFFUSERS_WEIGHTS = "config.json", "diffusion_pytorch_model*.safetensors"
 WAN_TOKENIZER = "google/umt5-xxl"
+Use = Callable[[Callable[[nn.Module], Tensor]], Tensor]
+"""Has a function applied to an encoder."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Loading:
     """Of a Casper file that is a LoRA."""
     tuning: str = "plain"
     """One of `TUNINGS`."""
+    hold_encoders: bool = False
+    """Keep encoders of text and image on the device once they were used, for training asks them again and again."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -91,7 +95,7 @@ def open_cogvideox(weights: Weights, loading: Loading) -> CogVideoX:
         device=torch.device(loading.device),
         mode=MODES[loading.mode],
         place=_place(loading),
-        text_encoder=partial(_embed_with_t5, weights, loading, sizes["max_text_seq_length"]),
+        text_encoder=partial(_embed_with_t5, weights, _use(_open_t5, weights, loading), sizes["max_text_seq_length"]),
         record=record_of(weights, loading),
         video_noise=cogvideox.VIDEO_NOISE if sizes.get("add_noise_in_inpaint_model") else 0.0,
         tuning=TUNINGS[loading.tuning],
@@ -113,8 +117,8 @@ def open_wan(weights: Weights, loading: Loading) -> Wan:
         device=torch.device(loading.device),
         mode=MODES[loading.mode],
         place=_place(loading),
-        text_encoder=partial(_embed_with_umt5, weights, loading),
-        image_encoder=partial(_embed_with_clip, weights, loading),
+        text_encoder=partial(_embed_with_umt5, weights, _use(_open_umt5, weights, loading)),
+        image_encoder=partial(_embed_with_clip, _use(_open_clip, weights, loading)),
         record=record_of(weights, loading),
         tuning=TUNINGS[loading.tuning],
     )
@@ -145,9 +149,10 @@ def load_wan_vae(tensors: Mapping[str, Tensor], source: str, dtype: torch.dtype)
 
 def record_of(weights: Weights, loading: Loading) -> dict[str, Any]:
     """What a result is to be told it came from."""
-    held = replace(loading, lora_strength=loading.lora_strength if weights.spec.is_lora else 1.0)
+    held = vars(replace(loading, lora_strength=loading.lora_strength if weights.spec.is_lora else 1.0)).copy()
+    del held["hold_encoders"]  # the same comes out
     hashes = sha256_of(weights.all_files(), cache_folder() / "sha256.json")
-    return {"model": weights.spec.name, "base": weights.spec.base, **vars(held), "sha256": hashes}
+    return {"model": weights.spec.name, "base": weights.spec.base, **held, "sha256": hashes}
 
 
 def _named(weights: Weights) -> str:
@@ -163,20 +168,18 @@ def _placed_vae(vae: nn.Module, loading: Loading) -> nn.Module:
     return tuned_vae(vae.to(loading.device), TUNINGS[loading.tuning])
 
 
-def _embed_with_t5(weights: Weights, loading: Loading, length: int, prompt: str) -> Float[Tensor, "tokens d"]:
+def _embed_with_t5(weights: Weights, use: Use, length: int, prompt: str) -> Float[Tensor, "tokens d"]:
     tokenize = open_tokenizer(weights.base / "tokenizer", length)
-    return _once(_open_t5(weights, loading), loading, lambda placed: embed_with_t5(placed, tokenize, prompt, length))
+    return use(lambda placed: embed_with_t5(placed, tokenize, prompt, length))
 
 
-def _embed_with_umt5(weights: Weights, loading: Loading, prompt: str) -> Float[Tensor, "tokens d"]:
+def _embed_with_umt5(weights: Weights, use: Use, prompt: str) -> Float[Tensor, "tokens d"]:
     tokenize = open_tokenizer(weights.base / WAN_TOKENIZER, UMT5_TOKENS)
-    return _once(_open_umt5(weights, loading), loading, lambda placed: embed_with_umt5(placed, tokenize, prompt))
+    return use(lambda placed: embed_with_umt5(placed, tokenize, prompt))
 
 
-def _embed_with_clip(
-    weights: Weights, loading: Loading, frame: Float[Tensor, "3 h w"]
-) -> Float[Tensor, "image_tokens e"]:
-    return _once(_open_clip(weights, loading), loading, lambda placed: embed_with_clip(placed, frame))
+def _embed_with_clip(use: Use, frame: Float[Tensor, "3 h w"]) -> Float[Tensor, "image_tokens e"]:
+    return use(lambda placed: embed_with_clip(placed, frame))
 
 
 def _open_t5(weights: Weights, loading: Loading) -> nn.Module:
@@ -195,14 +198,20 @@ def _open_clip(weights: Weights, loading: Loading) -> nn.Module:
     return load_clip(open_checkpoint([file]), f"{file}", loading.dtype)
 
 
-def _once(encoder: nn.Module, loading: Loading, use: Callable[[nn.Module], Tensor]) -> Tensor:
-    """Use an encoder on the device and let its memory go."""
-    made = use(encoder.to(loading.device)).clone()
-    del encoder
-    gc.collect()
-    if torch.device(loading.device).type != "cpu":
-        torch.accelerator.empty_cache()
-    return made
+def _use(opener: Callable[[Weights, Loading], nn.Module], weights: Weights, loading: Loading) -> Use:
+    """A way to use an encoder on the device: its memory is let go after each use, unless encoders are to be held."""
+    held = cache(opener)
+
+    def use(apply: Callable[[nn.Module], Tensor]) -> Tensor:
+        if loading.hold_encoders:
+            return apply(held(weights, loading).to(loading.device)).clone()
+        made = apply(opener(weights, loading).to(loading.device)).clone()
+        gc.collect()
+        if torch.device(loading.device).type != "cpu":
+            torch.accelerator.empty_cache()
+        return made
+
+    return use
 
 
 ENCODERS = {"cogvideox": ("tokenizer", [_open_t5]), "wan": (WAN_TOKENIZER, [_open_umt5, _open_clip])}

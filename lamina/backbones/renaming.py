@@ -49,6 +49,11 @@ def renamed(table: Table, name: str) -> tuple[str, ...]:
     return (name,)
 
 
+def inverted(table: Table) -> Table:
+    """The way back, for a table that neither splits tensors nor leaves any out."""
+    return {ours: theirs for theirs, ours in table.items() if isinstance(ours, str)}
+
+
 @cache
 def _pattern(theirs: str) -> re.Pattern[str]:
     return re.compile(re.escape(theirs).replace(r"\{\}", r"(\d+)").replace(r"\*", ".*") + ENDING)

@@ -6,7 +6,7 @@ modulation, norms and the embedding of time in float32, from the same numbers, a
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -157,10 +157,25 @@ class Wan:
         image: Float[Tensor, "image_tokens e"] | None,
         noise: NoiseSource,
     ) -> Condition:
+        return self._told(self.encode(frames), trimasks, text, image)
+
+    def training_condition(
+        self,
+        frames: Float[Tensor, "t 3 h w"],
+        trimask: UInt8[np.ndarray, "t h w"],
+        text: Float[Tensor, "tokens d"],
+        image: Float[Tensor, "image_tokens e"] | None,
+        noise: NoiseSource,
+    ) -> Condition:
+        return self._told(self.encode(frames, noise), [trimask], text, image)
+
+    def _told(
+        self, video: Tensor, trimasks: Sequence[UInt8[np.ndarray, "t h w"]], text: Tensor, image: Tensor | None
+    ) -> Condition:
         blind = torch.zeros(IMAGE_TOKENS, self.transformer.config.image_dim)
         return Condition(
             mask=stacked_in_time(trimasks, self.geometry).to(self.device, self.dtype),
-            video=self.encode(frames),
+            video=video,
             text=padded_text(text, UMT5_TOKENS).to(self.device, self.dtype),
             image=(blind if image is None else image).to(self.device, self.dtype),
         )
@@ -179,3 +194,6 @@ class Wan:
 
     def denoiser(self, condition: Condition) -> Denoiser:
         return denoiser_of(self, condition)
+
+    def with_network(self, network: Any) -> "Wan":
+        return replace(self, place=lambda transformer: network)

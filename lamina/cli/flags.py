@@ -25,6 +25,7 @@ MARKS: dict[str, tuple[Any, ...]] = {
     "input": (tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")),
     "stack": (tyro.conf.Positional, tyro.conf.arg(metavar="STACK")),
     "path": (tyro.conf.Positional,),
+    "recipe": (tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")),
     "protocol": (tyro.conf.Positional,),
     "action": (tyro.conf.Positional,),
     "model": (tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")),

@@ -20,6 +20,7 @@ COMMANDS = {
     "export": "Write the layers of a stack as files for editing and compositing programs.",
     "inspect": "Say what is in a clip, a mask or a stack.",
     "evaluate": "Score a method's plates, layers or alphas on a data set with truth.",
+    "train": "Train a remover as a recipe says, or go on where a run was stopped.",
     "weights": "Say which model files are needed, where they come from, and whether they are there and whole.",
     "attention": "Show what a video model links with an object, block by block.",
     "doctor": "Check what this machine can do: versions, codecs, room, extras.",

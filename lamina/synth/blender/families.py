@@ -196,7 +196,7 @@ class Draw:
         for k, (kind, size, motion) in enumerate(parts):
             seen[kind] = seen.get(kind, 0) + 1
             alone = sum(other[0] == kind for other in parts) == 1
-            name = kind if alone else f"{kind}-{seen[kind]}"
+            name = kind if alone else f"{kind}_{seen[kind]}"
             made.append(Actor(name, kind, seeds[k] if seeds else self.rng.randrange(10**6), size, motion))
         return tuple(made)
 
