@@ -43,7 +43,7 @@ Entry = Mapping[str, Any]
 
 
 def update_results(section: str) -> str:
-    """Render one section ("quality", "speed", "memory" or "layerbench"), replace it in its page and return it."""
+    """Render one section (one of `SECTIONS`), replace it in its page and return it."""
     file, shown_in = RESULTS / f"{section}.json", PAGES.get(section, PAGE)
     text = SECTIONS[section](json.loads(file.read_text())) if file.exists() else "Not measured yet."
     begin, end = f"<!-- {section}: generated -->", f"<!-- {section}: end -->"
@@ -246,11 +246,85 @@ def _machine(entry: Entry) -> str:
     return f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gb']:.0f} GB, {told}"
 
 
+# Casper on a GPU
+
+CASPER_STAGES = ("encode", "denoise", "decode")
+CASPER_PARTS = ("encode", "step", "decode")
+
+
+def _casper_gpu(data: Entry) -> str:
+    """For each model what a removal takes, what each switch makes of it, and what each memory mode does."""
+    device, rate = data["device"], data["matrix_tflop_s"]
+    memory = device.get("memory_gb", "-")
+    said = f"{device['name']}, {memory} GB; products of matrices at {rate:.0f} TFLOP/s in bfloat16."
+    parts = [_origin([data]), said]
+    for name, found in data["models"].items():
+        clip, step = f"{found['frames']} frames of {found['size']}", f"{found['tflop_per_step']:.0f} TFLOP"
+        tables = _casper_runs(name, found), _casper_switches(found), _casper_memory(found)
+        parts += [f"### {name}: {clip}, {found['steps']} steps of {step}", *filter(None, tables)]
+    return "\n\n".join(parts)
+
+
+def casper_bars(name: str, found: Entry) -> dict[str, str]:
+    """A model's figures that are held to a bar, judged; None where one was not measured."""
+    removal, bars = found.get("removal", {}), _bars()["casper_gpu"].get(name, {})
+    figures = {f"{run}_s": removal.get(run, {}).get("total_s") for run in ("all_steps", "few_steps")}
+    figures["batch_ratio"] = found.get("batch", {}).get("ratio")
+    return {key: judged(value, 2, bars.get(key)) for key, value in figures.items()}
+
+
+def _casper_runs(name: str, found: Entry) -> str:
+    told, removal, batch = casper_bars(name, found), found.get("removal", {}), found.get("batch", {})
+    runs = [
+        ("one removal", removal.get("all_steps"), told["all_steps_s"]),
+        ("one removal, few steps", removal.get("few_steps"), told["few_steps_s"]),
+        ("plate and two solos", batch.get("together"), f"{told['batch_ratio']} times one"),
+    ]
+    rows = [[label, total, *_casper_laps(run, CASPER_STAGES)] for label, run, total in runs if run]
+    return _table(["run", "seconds", *_casper_heads(CASPER_STAGES)], rows) if rows else ""
+
+
+def _casper_switches(found: Entry) -> str:
+    rows = []
+    for switch, row in _rows_of(found, "switches"):
+        gains = [judged(row.get(f"{part}_gain"), 2, None) for part in CASPER_PARTS]
+        share = judged(row.get("share_of_matrix_rate"), 2, None)
+        rows.append([switch, *_casper_laps(row, CASPER_PARTS), *gains, share, row.get("error", "")])
+    heads = [*_casper_heads(CASPER_PARTS), *(f"{part} gain" for part in CASPER_PARTS), "of matrix rate", "failed"]
+    return _table(["switch", *heads], rows) if rows else ""
+
+
+def _casper_memory(found: Entry) -> str:
+    rows = []
+    for mode, row in _rows_of(found, "memory"):
+        planned = [judged(row.get(f"planned_{stage}_gb"), 1, None) for stage in CASPER_STAGES]
+        fits = {True: "yes", False: "no", None: "-"}[row.get("on_24_gb")]
+        rows.append([mode, *_casper_laps(row, CASPER_PARTS), *planned, fits, row.get("error", "")])
+    heads = [*_casper_heads(CASPER_PARTS), *(f"{stage} planned GB" for stage in CASPER_STAGES), "on 24 GB", "failed"]
+    return _table(["mode", *heads], rows) if rows else ""
+
+
+def _rows_of(found: Entry, part: str) -> list[tuple[str, Entry]]:
+    """Of a part that was measured; one that failed as a whole has none."""
+    rows = found.get(part, {})
+    return [] if "error" in rows else list(rows.items())
+
+
+def _casper_heads(laps: Sequence[str]) -> list[str]:
+    return [*(f"{lap} s" for lap in laps), *(f"{lap} GB" for lap in laps)]
+
+
+def _casper_laps(row: Entry, laps: Sequence[str]) -> list[str]:
+    seconds = [judged(row.get(f"{lap}_s"), 2, None) for lap in laps]
+    return seconds + [judged(row.get(f"{lap}_peak_gb"), 1, None) for lap in laps]
+
+
 SECTIONS: dict[str, Callable[[Entry], str]] = {
     "quality": _quality,
     "speed": _speed,
     "memory": _memory,
     "layerbench": layerbench,
+    "casper_gpu": _casper_gpu,
 }
 PAGES = {"layerbench": LAYERBENCH_PAGE}
 """Where a section is shown, if not in docs/results.md."""

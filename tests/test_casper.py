@@ -1,5 +1,7 @@
 """Whole runs of the engines `casper-*` on toy models, through the library and the command."""
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -60,6 +62,28 @@ def test_the_command_makes_a_stack(engine: str, models: Path, tmp_path: Path, ca
     told = capsys.readouterr().out
     assert all(f'"stage": "{stage}"' in told for stage in ("encode", "denoise", "decode", "layers"))
     assert not (tmp_path / "out" / ".work").exists()
+    [said] = [event for event in map(json.loads, told.splitlines()) if event["event"] == "plan"]
+    assert said["engine"] == engine and (said["mode"], said["batch"], said["tuning"]) == ("full", 1, "plain")
+    assert 10**8 < said["device_bytes"] < 10**10 and said["seconds"] > 0
+
+
+def test_people_are_told_the_plan_once(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    clip, masks = save(walk(3), tmp_path)
+    flags = ["--engine", "casper-wan-1.3b", "--weights", models, "--steps", "1", "--size", "48x64", "--storage", "fp32"]
+    assert main(["decompose", str(clip), "--mask", masks[0], *map(str, flags), "-o", str(tmp_path / "out")]) == 0
+    plans = [line for line in capsys.readouterr().err.splitlines() if line.startswith("plan: ")]
+    assert len(plans) == 1
+    assert re.fullmatch(
+        r"plan: casper-wan-1.3b, 1 removal at a time, memory full, tuning plain: up to \d\.\d GB on the device, "
+        r"about \d+ s",
+        plans[0],
+    )
+
+
+def test_an_engine_without_a_model_has_no_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    clip, masks = save(walk(3), tmp_path)
+    assert main(["decompose", str(clip), "--mask", masks[0], "-o", str(tmp_path / "out"), "--json"]) == 0
+    assert '"event": "plan"' not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -8,8 +8,11 @@ import pytest
 import torch
 from memory_peak import peak_bytes
 from torch.utils.flop_counter import FlopCounterMode
-from toy_backbones import COG_TRANSFORMER, WAN_TRANSFORMER, cogvideox_folder, wan_folder
+from toy_backbones import cogvideox_folder, wan_folder
 
+from benchmarks.casper_models import COG_TRANSFORMER as COG
+from benchmarks.casper_models import COG_VAE
+from benchmarks.casper_models import WAN_TRANSFORMER as WAN
 from lamina.backbones import cogvideox, wan
 from lamina.backbones.cogvideox_vae import decode_video
 from lamina.backbones.machine import measure_machine
@@ -32,10 +35,6 @@ from lamina.backbones.weights import find_weights
 from lamina.errors import InputError
 
 GB = 10**9
-COG = COG_TRANSFORMER | {"num_attention_heads": 48, "attention_head_dim": 64, "num_layers": 42, "time_embed_dim": 512}
-COG |= {"text_embed_dim": 4096, "max_text_seq_length": 226}
-WAN = WAN_TRANSFORMER | {"dim": 1536, "num_heads": 12, "num_layers": 30, "ffn_dim": 8960, "freq_dim": 256}
-WAN |= {"text_dim": 4096}
 WAN_BIG = WAN | {"dim": 5120, "num_heads": 40, "num_layers": 40, "ffn_dim": 13824}
 H200 = Machine(operations_per_second=700e12, device_bytes=140 * GB, host_bytes=128 * GB)
 
@@ -115,9 +114,7 @@ def test_memory_of_a_network(
 @pytest.mark.parametrize(("frames", "size"), [(85, (384, 672)), (21, (384, 672)), (85, (192, 336))])
 def test_memory_of_the_vae_of_cogvideox(frames: int, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch):
     model = model_of(COG)
-    vae = cogvideox.build_vae(
-        {"block_out_channels": (128, 256, 256, 512), "layers_per_block": 3, "latent_channels": 16, "norm_eps": 1e-6}
-    ).to("meta", torch.bfloat16)
+    vae = cogvideox.build_vae(COG_VAE).to("meta", torch.bfloat16)
     run = run_of(model, frames, size)
     latents = torch.empty(*model.geometry.latent_shape(frames, *size), device="meta", dtype=torch.bfloat16)
     video = torch.empty(1, 3, frames, *size, device="meta", dtype=torch.bfloat16)

@@ -75,6 +75,7 @@ def need(items: int, mode: str) -> int:
 def test_all_at_once_where_they_fit():
     way = choose_way(MODEL, AHEAD, 5, machine(need(5, "full")), "bf16", "auto", 0)
     assert (way.mode, way.batch) == ("full", 5)
+    assert way.device_bytes == need(5, "full") and way.operations > 5 * 50 * 1e14
 
 
 def test_fewer_at_once_before_anything_is_given_up():

@@ -23,6 +23,7 @@ from lamina.backbones.mask_latents import merged_in_time
 from lamina.backbones.memory import MemoryMode, coded
 from lamina.backbones.posterior import encode_posterior
 from lamina.backbones.text_encoders import EmbedText
+from lamina.backbones.tuning import PLAIN, Tuning
 from lamina.sampling import Denoiser, NoiseSource
 from lamina.schedule import DdimSchedule, Level
 
@@ -68,6 +69,8 @@ class CogVideoX:
     record: Mapping[str, Any]
     video_noise: float = VIDEO_NOISE
     """Deviation of the noise on the clip, of -1..1; 0 for a network that was trained without."""
+    tuning: Tuning = PLAIN
+    """As transformer and VAE were prepared for."""
 
     @cached_property
     def network(self) -> Any:
@@ -85,7 +88,11 @@ class CogVideoX:
         return None
 
     def encode(self, frames: Float[Tensor, "t 3 h w"], noise: NoiseSource | None = None) -> Float[Tensor, "c lt lh lw"]:
-        return self._encode(2 * rearrange(frames, "t c h w -> c t h w") - 1, noise)
+        return self._encode(self._video(frames), noise)
+
+    def _video(self, frames: Tensor) -> Tensor:
+        """-1..1. All arithmetic on pictures is done on the device."""
+        return 2 * rearrange(frames.to(self.device), "t c h w -> c t h w") - 1
 
     def _encode(self, video: Tensor, noise: NoiseSource | None = None) -> Tensor:
         def coder(piece: Tensor) -> Tensor:
@@ -125,7 +132,7 @@ class CogVideoX:
         return self._told(self._encode(self._noisy(frames, strength, noise), noise), [trimask], text)
 
     def _noisy(self, frames: Tensor, deviation: float, noise: NoiseSource) -> Tensor:
-        video = 2 * rearrange(frames, "t c h w -> c t h w") - 1
+        video = self._video(frames)
         return noisy_video(video, deviation, noise) if deviation else video
 
     def _told(self, video: Tensor, trimasks: Sequence[UInt8[np.ndarray, "t h w"]], text: Tensor) -> Condition:
@@ -140,13 +147,14 @@ class CogVideoX:
         sizes = self.transformer.config
         patch, patch_t = sizes.patch_size, sizes.patch_size_t
         grid = frames // patch_t, height // patch, width // patch
-        answer = self.network(
-            hidden_states=rearrange(given, "n c t h w -> n t c h w"),
-            encoder_hidden_states=repeat(condition.text, "k d -> n k d", n=items),
-            timestep=torch.full((items,), level.timestep, device=self.device),
-            image_rotary_emb=rotary_tables(sizes.attention_head_dim, grid, self.device),
-            return_dict=False,
-        )[0]
+        with self.tuning.attention():
+            answer = self.network(
+                hidden_states=rearrange(given, "n c t h w -> n t c h w"),
+                encoder_hidden_states=repeat(condition.text, "k d -> n k d", n=items),
+                timestep=torch.full((items,), level.timestep, device=self.device),
+                image_rotary_emb=rotary_tables(sizes.attention_head_dim, grid, self.device),
+                return_dict=False,
+            )[0]
         return rearrange(answer, "n t c h w -> n c t h w")
 
     def denoiser(self, condition: Condition) -> Denoiser:

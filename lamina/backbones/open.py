@@ -20,6 +20,7 @@ from lamina.backbones.memory import COMPUTE, MODES, Storage, place_transformer
 from lamina.backbones.renaming import Renamed
 from lamina.backbones.text_encoders import UMT5_TOKENS, embed_with_t5, embed_with_umt5, load_t5, load_umt5
 from lamina.backbones.tokenizer import open_tokenizer
+from lamina.backbones.tuning import TUNINGS, tuned_transformer, tuned_vae
 from lamina.backbones.wan import Wan
 from lamina.backbones.wan_vae import build_vae, vae_sizes
 from lamina.backbones.weights import Weights, cache_folder, sha256_of
@@ -43,6 +44,8 @@ class Loading:
     """One of `MODES`."""
     lora_strength: float = 1.0
     """Of a Casper file that is a LoRA."""
+    tuning: str = "plain"
+    """One of `TUNINGS`."""
     hold_encoders: bool = False
     """Keep encoders of text and image on the device once they were used, for training asks them again and again."""
 
@@ -86,7 +89,7 @@ def open_cogvideox(weights: Weights, loading: Loading) -> CogVideoX:
     )
     return CogVideoX(
         transformer=transformer,
-        vae=vae.to(loading.device),
+        vae=_placed_vae(vae, loading),
         geometry=weights.spec.geometry,
         schedule=DdimSchedule.from_config(read_json(weights.base / "scheduler" / "scheduler_config.json")),
         device=torch.device(loading.device),
@@ -95,6 +98,7 @@ def open_cogvideox(weights: Weights, loading: Loading) -> CogVideoX:
         text_encoder=partial(_embed_with_t5, weights, _use(_open_t5, weights, loading), sizes["max_text_seq_length"]),
         record=record_of(weights, loading),
         video_noise=cogvideox.VIDEO_NOISE if sizes.get("add_noise_in_inpaint_model") else 0.0,
+        tuning=TUNINGS[loading.tuning],
     )
 
 
@@ -107,7 +111,7 @@ def open_wan(weights: Weights, loading: Loading) -> Wan:
     [vae_file] = weights.files("Wan2.1_VAE.pth")
     return Wan(
         transformer=transformer,
-        vae=load_wan_vae(open_checkpoint([vae_file]), f"{vae_file}", loading.dtype).to(loading.device),
+        vae=_placed_vae(load_wan_vae(open_checkpoint([vae_file]), f"{vae_file}", loading.dtype), loading),
         geometry=weights.spec.geometry,
         schedule=FlowSchedule(),
         device=torch.device(loading.device),
@@ -116,6 +120,7 @@ def open_wan(weights: Weights, loading: Loading) -> Wan:
         text_encoder=partial(_embed_with_umt5, weights, _use(_open_umt5, weights, loading)),
         image_encoder=partial(_embed_with_clip, _use(_open_clip, weights, loading)),
         record=record_of(weights, loading),
+        tuning=TUNINGS[loading.tuning],
     )
 
 
@@ -155,8 +160,12 @@ def _named(weights: Weights) -> str:
 
 
 def _place(loading: Loading) -> Callable[[Any], Any]:
-    device, mode = torch.device(loading.device), MODES[loading.mode]
-    return lambda transformer: place_transformer(transformer, device, loading.storage, mode)
+    device, mode, tuning = torch.device(loading.device), MODES[loading.mode], TUNINGS[loading.tuning]
+    return lambda made: tuned_transformer(place_transformer(made, device, loading.storage, mode), tuning)
+
+
+def _placed_vae(vae: nn.Module, loading: Loading) -> nn.Module:
+    return tuned_vae(vae.to(loading.device), TUNINGS[loading.tuning])
 
 
 def _embed_with_t5(weights: Weights, use: Use, length: int, prompt: str) -> Float[Tensor, "tokens d"]:

@@ -23,6 +23,7 @@ from lamina.backbones.mask_latents import stacked_in_time
 from lamina.backbones.memory import MemoryMode, coded
 from lamina.backbones.posterior import encode_posterior
 from lamina.backbones.text_encoders import UMT5_TOKENS, EmbedText, padded_text
+from lamina.backbones.tuning import PLAIN, Tuning
 from lamina.sampling import Denoiser, NoiseSource
 from lamina.schedule import FlowSchedule, Level
 
@@ -102,6 +103,8 @@ class Wan:
     text_encoder: EmbedText
     image_encoder: EmbedImage
     record: Mapping[str, Any]
+    tuning: Tuning = PLAIN
+    """As transformer and VAE were prepared for."""
 
     @cached_property
     def network(self) -> Any:
@@ -127,8 +130,8 @@ class Wan:
             drawn = 0 if noise is None else torch.exp(found.logvar / 2) * noise(found.mean.shape).to(found.mean)
             return (found.mean - mean) * inverse + drawn
 
-        video = (2 * rearrange(frames, "t c h w -> c t h w") - 1).to(self.device, self.dtype)
-        return coded(coder, video, 1 / self.geometry.spatial, self.mode)
+        video = 2 * rearrange(frames.to(self.device), "t c h w -> c t h w") - 1
+        return coded(coder, video.to(self.dtype), 1 / self.geometry.spatial, self.mode)
 
     def decode(self, latents: Float[Tensor, "c lt lh lw"]) -> Float[Tensor, "t 3 h w"]:
         mean, inverse = self._statistics()
@@ -180,13 +183,14 @@ class Wan:
     def answer(self, latents: Float[Tensor, "n c t h w"], level: Level, condition: Condition) -> Tensor:
         items = len(latents)
         video = repeat(condition.video, "c t h w -> n c t h w", n=items)
-        return self.network(
-            hidden_states=torch.cat([latents.to(self.device, self.dtype), condition.mask, video], dim=1),
-            timestep=torch.full((items,), level.timestep, device=self.device),
-            encoder_hidden_states=repeat(condition.text, "k d -> n k d", n=items),
-            encoder_hidden_states_image=repeat(condition.image, "k d -> n k d", n=items),
-            return_dict=False,
-        )[0]
+        with self.tuning.attention():
+            return self.network(
+                hidden_states=torch.cat([latents.to(self.device, self.dtype), condition.mask, video], dim=1),
+                timestep=torch.full((items,), level.timestep, device=self.device),
+                encoder_hidden_states=repeat(condition.text, "k d -> n k d", n=items),
+                encoder_hidden_states_image=repeat(condition.image, "k d -> n k d", n=items),
+                return_dict=False,
+            )[0]
 
     def denoiser(self, condition: Condition) -> Denoiser:
         return denoiser_of(self, condition)

@@ -7,7 +7,7 @@ from lamina.cli.voice import Voice
 
 
 def run(config: DecomposeConfig, voice: Voice) -> int:
-    tell_stack(decompose(config, voice.report), voice)
+    tell_stack(decompose(config, voice.report, voice.note), voice)
     return 0
 
 

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
@@ -27,6 +27,10 @@ class Voice(Protocol):
         """Something is odd, the work goes on."""
         ...
 
+    def note(self, about: str, values: Mapping[str, Any], text: str) -> None:
+        """What is about to be done."""
+        ...
+
     def result(self, values: dict[str, Any], text: str) -> None:
         """What came out: `values` for machines, `text` for people."""
         ...
@@ -41,7 +45,7 @@ class Voice(Protocol):
 
 
 class ScreenVoice:
-    """Bars, warnings and errors go to stderr; results go to stdout, so that they can be piped."""
+    """Bars, notes, warnings and errors go to stderr; results go to stdout, so that they can be piped."""
 
     def __init__(self):
         self._console = Console(stderr=True, highlight=False)
@@ -58,6 +62,9 @@ class ScreenVoice:
 
     def warn(self, message: str) -> None:
         self._console.print(Text(f"warning: {message}", style="yellow"), soft_wrap=True)
+
+    def note(self, about: str, values: Mapping[str, Any], text: str) -> None:
+        self._console.print(Text(f"{about}: {text}"), soft_wrap=True)
 
     def result(self, values: dict[str, Any], text: str) -> None:
         self._clear()
@@ -91,6 +98,9 @@ class JsonVoice:
 
     def warn(self, message: str) -> None:
         self._say("warning", message=message)
+
+    def note(self, about: str, values: Mapping[str, Any], text: str) -> None:
+        self._say(about, **values)
 
     def result(self, values: dict[str, Any], text: str) -> None:
         self._say("result", **values)

@@ -136,6 +136,7 @@ def _options(config: AttentionConfig) -> CasperOptions:
         seed=config.seed,
         size=config.size,
         storage=config.storage,
+        tuning="plain",  # compiled blocks cannot be listened to
         device=config.device,
         yes=config.yes,
     )

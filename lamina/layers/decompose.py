@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +26,7 @@ from lamina.removal.plan import PLATE
 from lamina.removal.propagate import propagate
 from lamina.removal.shot import Shot
 from lamina.removal.truth import Truth
-from lamina.report import Report, no_report
+from lamina.report import Note, Report, no_note, no_report
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,10 @@ class DecomposeConfig(CasperOptions, LayerOptions):
     """Work on a small copy, longer side 416 pixels, for a quick look. The stack has that size."""
 
 
-def decompose(config: DecomposeConfig, report: Report = no_report) -> Path:
+def decompose(config: DecomposeConfig, report: Report = no_report, note: Note = no_note) -> Path:
     """Split a clip into a plate and one layer per object, with its shadow and reflection. Returns the stack's folder.
+
+    An engine that runs a model notes its plan before it begins: how, in how much memory, for how long.
 
     The same input gives the same bytes, on any number of cores, stopped and resumed or not.
 
@@ -74,13 +76,13 @@ def decompose(config: DecomposeConfig, report: Report = no_report) -> Path:
     settings = recorded(settings_of(config, solve, files), weights is not None)
     if weights is not None:
         model = record_of(weights, loading_of(config))
-        settings["model"] = {key: value for key, value in model.items() if key != "mode"}
+        settings["model"] = {key: value for key, value in model.items() if key not in ("mode", "tuning")}
     if opened.clip.info.frames == 1:
         warnings.warn("the clip has one frame: no other shows what is behind the objects, it is made up", stacklevel=2)
 
     def job(work: Path) -> Job:
         shot = opened.shot(work, workers())
-        found = _looked_up(config, shot, report) if weights is None else _generated(config, shot, weights, report)
+        found = _looked_up(config, shot, report) if weights is None else _generated(config, shot, weights, report, note)
         names = [mask.name for mask in opened.masks]
         return Job(opened.clip.info, work, names, found.order, found.items, solve, shot.workers, config.fit)
 
@@ -119,12 +121,13 @@ def _looked_up(config: DecomposeConfig, shot: Shot, report: Report) -> _Found:
     return _Found(order, lambda first: found_items(shot, draft, effects_of(shot), first))
 
 
-def _generated(config: DecomposeConfig, shot: Shot, weights: Weights, report: Report) -> _Found:
+def _generated(config: DecomposeConfig, shot: Shot, weights: Weights, report: Report, note: Note) -> _Found:
     """From plate and solos that a model made, anchored on what `propagate` has seen."""
     job = casper_job(shot, weights.spec, config)
     way, backbone = None, None
     if not job.is_done:  # what is wrong with the model's files is to be said before anything takes long
         way = plan_way(job, weights)
+        note("plan", {"engine": config.engine, **asdict(way)}, f"{config.engine}, {way}")
         backbone = open_for(job, weights, way)
     truth = Truth(write_drafts(shot, propagate, report), seen_of(shot)) if config.is_anchored else None
     if way is not None and backbone is not None:

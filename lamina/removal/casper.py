@@ -23,6 +23,7 @@ from lamina.backbones.interface import Backbone
 from lamina.backbones.machine import measure_machine
 from lamina.backbones.open import Loading, open_backbone
 from lamina.backbones.plan import Model
+from lamina.backbones.tuning import choose_tuning
 from lamina.backbones.weights import Weights
 from lamina.levels import to_levels
 from lamina.media.landing import whole_file
@@ -61,12 +62,12 @@ def choose_for(job: CasperJob, weights: Weights) -> Way:
     model = Model.of(weights)
     way = choose_way(model, job.ahead, len(job.removals), machine, options.storage, options.memory, items)
     check_patience(job.spec.name, way.seconds, device, options.yes)
-    return way
+    return replace(way, tuning=choose_tuning(options.tuning, device, options.storage, way.mode, way.operations))
 
 
-def loading_of(options: CasperOptions, mode: str = "full") -> Loading:
+def loading_of(options: CasperOptions, mode: str = "full", tuning: str = "plain") -> Loading:
     """How a model is to be held."""
-    return Loading(device_of(options), options.storage, mode)
+    return Loading(device_of(options), options.storage, mode, tuning=tuning)
 
 
 def open_for(job: CasperJob, weights: Weights, way: Way) -> Backbone:
@@ -75,7 +76,7 @@ def open_for(job: CasperJob, weights: Weights, way: Way) -> Backbone:
     Raises:
         WeightsError, MissingExtra: as `open_backbone` does.
     """
-    return open_backbone(weights, loading_of(job.options, way.mode))
+    return open_backbone(weights, loading_of(job.options, way.mode, way.tuning))
 
 
 def remove(job: CasperJob, backbone: Backbone, way: Way, truth: Truth | None, report: Report) -> None:

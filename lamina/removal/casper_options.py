@@ -57,6 +57,10 @@ class CasperOptions:
     the first that fits."""
     storage: Literal["bf16", "fp8", "fp32"] = "bf16"
     """How the transformer's weights are held. fp8 needs half the memory and costs some quality."""
+    tuning: Literal["auto", "plain", "fused", "compiled"] = "auto"
+    """What of an accelerator's own is used: nothing; attention's fused kernels and the codec's layout; and compiled
+    blocks, which take half a minute beforehand. auto is nothing on a CPU, and compiled blocks for long runs only. The
+    result is the same but for rounding."""
     device: str | None = None
     """Where it is computed, in torch's words. Left out, on the accelerator where there is one."""
     yes: bool = False

@@ -85,6 +85,22 @@ class Way:
     mode: str
     batch: int
     seconds: float
+    tuning: str = "plain"
+    operations: float = 0.0
+    device_bytes: int = 0
+    """At most."""
+
+    def __str__(self) -> str:
+        """One line for people.
+
+        >>> print(Way("full", 2, 125.0, "fused", 1e15, 20 * 10**9))
+        2 removals at once, memory full, tuning fused: up to 20.0 GB on the device, about 2 min
+        """
+        many = "1 removal at a time" if self.batch == 1 else f"{self.batch} removals at once"
+        return (
+            f"{many}, memory {self.mode}, tuning {self.tuning}: "
+            f"up to {self.device_bytes / 1e9:.1f} GB on the device, about {in_words(self.seconds)}"
+        )
 
 
 def choose_way(
@@ -114,7 +130,8 @@ def choose_way(
                 wanted=f"{plan_run(model, ahead.run(items), machine, storage, mode)}",
                 do=f"Take --memory {plan.mode}, which fits.",
             )
-    return Way(plan.mode, items, plan_run(model, ahead.run(removals), machine, storage, plan.mode).seconds)
+    whole = plan_run(model, ahead.run(removals), machine, storage, plan.mode)
+    return Way(plan.mode, items, whole.seconds, operations=whole.operations, device_bytes=plan.peak_device_bytes)
 
 
 def check_patience(name: str, seconds: float, device: str, yes: bool) -> None:
