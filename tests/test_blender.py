@@ -67,6 +67,15 @@ def test_a_scene_is_whole_and_its_layers_give_it_back(rendered: Path, recipes):
         assert set(told["scenes"][recipe.name]["files"]) >= {"scene.json", "input.mp4", "depth/0000.exr"}
 
 
+def test_pairs_to_train_on_need_less(rendered: Path, recipes, tmp_path: Path):
+    render_scenes(recipes[:1], tmp_path, dataclasses.replace(ROUGH, depth=False, layers=False))
+    folder, whole = (out / recipes[0].name for out in (tmp_path, rendered))
+    names = {f"{part}_{k:02}" for part in ("mask", "object_alpha", "solo") for k in range(2)} | {"input", "background"}
+    assert {path.stem for path in folder.glob("*.mp4")} == names
+    for name in sorted(names):
+        assert abs(frames(folder / f"{name}.mp4") - frames(whole / f"{name}.mp4")).mean() < 0.5
+
+
 def test_truth_is_consistent(rendered: Path, recipes):
     folder = rendered / recipes[0].name
     picture, plate = frames(folder / "input.mp4"), frames(folder / "background.mp4")

@@ -31,6 +31,7 @@ class SceneWriter:
     ``transplant_NN`` (its solo over the other ground), and ``solo_NN`` where there are several; all `.mp4`, H.264
     4:4:4 in BT.709. With three objects or more, ``stacked_NN``: the scene with the NN farthest of them.
     ``depth/0000.exr`` where asked for. ``scene.json`` with names and the order of every frame; ``recipe.json``.
+    Without `Quality.layers` there are no effects and no transplants.
 
     Memory does not grow with the scene's length: frames wait in raw files.
     """
@@ -59,24 +60,28 @@ class SceneWriter:
     def add(self, shot: FramePictures) -> None:
         """One frame."""
         plate, alphas = shot.background.picture, [solo.alphas[k] for k, solo in enumerate(shot.solos)]
-        objects = zip([solo.picture for solo in shot.solos], shot.effects, alphas, strict=True)
         self._orders.append([self.recipe.objects[k].name for k in shot.order])
         self._keep("input", shot.input.picture)
         self._keep("background", plate)
-        self._keep("transplant_background", shot.other_ground)
-        for k, (solo, effects, alpha) in enumerate(objects):
+        for k, (solo, alpha) in enumerate(zip(shot.solos, alphas, strict=True)):
             self._keep(f"mask_{k:02}", shot.input.alphas[k])
             self._keep(f"object_alpha_{k:02}", alpha)
-            self._keep(f"effect_alpha_{k:02}", effect_alpha(effects, plate))
-            self._keep(f"effects_{k:02}", effects)
-            self._keep(f"transplant_{k:02}", shot.transplants[k])
             if len(alphas) > 1:
-                self._keep(f"solo_{k:02}", solo)
+                self._keep(f"solo_{k:02}", solo.picture)
+        self._add_layers(shot)
         for count, some in enumerate(shot.stacked[1:-1], 2):
             self._keep(f"stacked_{count:02}", some.picture)
         if self.quality.depth:
             self._write_depth(shot.input.depth)
         self.count += 1
+
+    def _add_layers(self, shot: FramePictures) -> None:
+        if shot.other_ground is not None:
+            self._keep("transplant_background", shot.other_ground)
+        for k, (effects, transplant) in enumerate(zip(shot.effects, shot.transplants, strict=True)):
+            self._keep(f"effect_alpha_{k:02}", effect_alpha(effects, shot.background.picture))
+            self._keep(f"effects_{k:02}", effects)
+            self._keep(f"transplant_{k:02}", transplant)
 
     def _write_depth(self, depth: np.ndarray) -> None:
         import OpenEXR

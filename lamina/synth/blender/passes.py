@@ -49,7 +49,8 @@ class FramePictures:
     background: Shot
     solos: list[Shot]
     effects: list[np.ndarray]
-    other_ground: np.ndarray
+    """Empty, as `transplants`, where nobody is to measure layers."""
+    other_ground: np.ndarray | None
     transplants: list[np.ndarray]
     order: list[int]
     """Numbers of the objects, back to front."""
@@ -149,21 +150,23 @@ def render_frames(stage: Stage, quality: Quality, frames: Sequence[int], work: P
     for frame in frames:
         stage.pose(frame)
         if held is None or not stage.recipe.still:
-            held = renderer.plate(), renderer.plate(other_ground=True)
+            held = renderer.plate(), renderer.plate(other_ground=True) if quality.layers else None
         yield _frame(renderer, *held)
 
 
-def _frame(renderer: Renderer, plate: Shot, other: Shot) -> FramePictures:
+def _frame(renderer: Renderer, plate: Shot, other: Shot | None) -> FramePictures:
     touched = renderer.touched()
     solos = [renderer.over(plate, [k], where) for k, where in enumerate(touched)]
-    effects = [renderer.over(plate, [k], where, effects_only=True).picture for k, where in enumerate(touched)]
-    transplants = [renderer.over(other, [k], where, other_ground=True).picture for k, where in enumerate(touched)]
+    effects, transplants = [], []
+    if other is not None:
+        effects = [renderer.over(plate, [k], where, effects_only=True).picture for k, where in enumerate(touched)]
+        transplants = [renderer.over(other, [k], where, other_ground=True).picture for k, where in enumerate(touched)]
     order = back_to_front([solo.depth for solo in solos], [solo.alphas[k] for k, solo in enumerate(solos)])
     stacked = [solos[order[0]]]
     for count in range(2, len(order) + 1):
         some = order[:count]
         stacked.append(renderer.over(plate, some, np.maximum.reduce([touched[k] for k in some])))
-    return FramePictures(stacked[-1], plate, solos, effects, other.picture, transplants, order, stacked)
+    return FramePictures(stacked[-1], plate, solos, effects, other and other.picture, transplants, order, stacked)
 
 
 def _set_up(size: tuple[int, int], quality: Quality) -> None:

@@ -41,6 +41,9 @@ class Quality:
     """Of the H.264 files; 0 is lossless."""
     depth: bool = True
     """Whether `depth/0000.exr` and so on are written: metres along the view, channel Z."""
+    layers: bool = True
+    """Whether what only layers are measured by is rendered: effects without their object, and another ground. Pairs to
+    train removal on need none of it."""
 
     def __post_init__(self):
         if not (1 <= self.samples <= 4096 and 0 <= self.bounces <= 16 and 0 <= self.crf <= 51):
