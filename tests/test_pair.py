@@ -31,7 +31,7 @@ def test_a_pair_says_what_it_is():
         ({"target": np.zeros((0, 16, 24, 3), np.uint8)}, "target must be 't h w 3' with at least one pixel"),
         ({"target": np.zeros((5, 16, 24, 3), np.float32)}, "target must be uint8, got float32"),
         ({"trimask": np.zeros((5, 16, 24, 1), np.uint8)}, "trimask must be 't h w'"),
-        ({"target": np.zeros((4, 16, 24, 3), np.uint8)}, r"input is \(5, 16, 24\), target \(4, 16, 24\), trimask"),
+        ({"target": np.zeros((4, 16, 24, 3), np.uint8)}, r"got input \(5, 16, 24\), target \(4, 16, 24\), trimask"),
         ({"trimask": np.full((5, 16, 24), 255, np.uint8)}, "trimask holds the value 255; its values are KEEP 0"),
         ({"seed": -1}, "Pair -1 of 'toy': a seed is within"),
         ({"seed": LARGEST_SEED + 1}, "a seed is within"),

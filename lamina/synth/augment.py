@@ -71,12 +71,7 @@ def augment(pair: Pair, config: AugmentConfig, rng: np.random.Generator) -> Pair
 
 def flipped(pair: Pair) -> Pair:
     """Left and right changed."""
-    return replace(
-        pair,
-        input=np.ascontiguousarray(pair.input[:, :, ::-1]),
-        target=np.ascontiguousarray(pair.target[:, :, ::-1]),
-        trimask=np.ascontiguousarray(pair.trimask[:, :, ::-1]),
-    )
+    return replace(pair, **{name: np.ascontiguousarray(part[:, :, ::-1]) for name, part in pair.parts.items()})
 
 
 def reversed_in_time(pair: Pair) -> Pair:
@@ -115,17 +110,19 @@ def take_frames(pair: Pair, start: int, count: int) -> Pair:
 
 def take_order(pair: Pair, order: np.ndarray) -> Pair:
     """The frames of these numbers."""
-    return replace(pair, input=pair.input[order], target=pair.target[order], trimask=pair.trimask[order])
+    return replace(pair, **{name: part[order] for name, part in pair.parts.items()})
 
 
 def take_crop(pair: Pair, crop: Crop, size: tuple[int, int]) -> Pair:
-    """A part of the picture, shrunk to `size` (width, height) by averaging, the trimask by majority."""
-    return replace(
-        pair,
-        input=_shrunk(crop.of(pair.input), size),
-        target=_shrunk(crop.of(pair.target), size),
-        trimask=by_majority(crop.of(pair.trimask), lambda region: _shrunk(region, size)),
-    )
+    """A part of the picture, shrunk to `size` (width, height) by averaging, the trimask by majority.
+
+    What is known is sure where all that is averaged was.
+    """
+    smaller = {name: _shrunk(crop.of(part), size) for name, part in pair.parts.items() if name != "trimask"}
+    if pair.sure is not None:
+        smaller["sure"] = np.where(smaller["sure"] == 255, np.uint8(255), np.uint8(0))
+    smaller["trimask"] = by_majority(crop.of(pair.trimask), lambda region: _shrunk(region, size))
+    return replace(pair, **smaller)
 
 
 def _shrunk(pictures: np.ndarray, size: tuple[int, int]) -> np.ndarray:

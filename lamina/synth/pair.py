@@ -33,6 +33,16 @@ class Pair:
     """What the source made it from: the same source and seed give the same pair."""
     caption: str = ""
     """What the target shows, in words; "" is none."""
+    known: UInt8[np.ndarray, "t h w 3"] | None = None
+    """The target as far as other frames of the input show it, else anything; None where nobody has looked."""
+    sure: UInt8[np.ndarray, "t h w"] | None = None
+    """255 where `known` is truly seen, 0 elsewhere; there where `known` is."""
+
+    @property
+    def parts(self) -> dict[str, np.ndarray]:
+        """All of its clips by name."""
+        parts = {name: getattr(self, name) for name in ("input", "target", "trimask", "known", "sure")}
+        return {name: part for name, part in parts.items() if part is not None}
 
     def __post_init__(self):
         who = f"Pair {self.seed} of {self.source!r}"
@@ -73,18 +83,19 @@ def chance(source: str, seed: int) -> np.random.Generator:
     return np.random.default_rng([*source.encode(), seed])
 
 
+SHAPES = {"input": "t h w 3", "target": "t h w 3", "trimask": "t h w", "known": "t h w 3", "sure": "t h w"}
+
+
 def _check_pixels(who: str, pair: Pair) -> None:
-    for name, pixels, shape in (
-        ("input", pair.input, "t h w 3"),
-        ("target", pair.target, "t h w 3"),
-        ("trimask", pair.trimask, "t h w"),
-    ):
+    if (pair.known is None) != (pair.sure is None):
+        raise ValueError(f"{who}: known and sure belong together, got one of them.")
+    for name, pixels in pair.parts.items():
+        shape = SHAPES[name]
         fits = pixels.ndim == len(shape.split()) and 0 not in pixels.shape
         if not fits or (pixels.ndim == 4 and pixels.shape[3] != 3):
             raise ValueError(f"{who}: {name} must be '{shape}' with at least one pixel, got {pixels.shape}.")
         if pixels.dtype != np.uint8:
             raise ValueError(f"{who}: {name} must be uint8, got {pixels.dtype}.")
-    if not pair.input.shape[:3] == pair.target.shape[:3] == pair.trimask.shape:
-        raise ValueError(
-            f"{who}: input is {pair.input.shape[:3]}, target {pair.target.shape[:3]}, trimask {pair.trimask.shape}."
-        )
+    if len({part.shape[:3] for part in pair.parts.values()}) > 1:
+        sizes = [f"{name} {part.shape[:3]}" for name, part in pair.parts.items()]
+        raise ValueError(f"{who}: clips of one size wanted, got {', '.join(sizes)}.")

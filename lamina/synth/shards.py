@@ -1,7 +1,8 @@
 """Pairs on disk: safetensors files with an index that says what is where, and by which checksum it is known.
 
     index.json          what the pairs are made of, and per pair: file, size, caption, source, seed, SHA-256
-    00000.safetensors   tensors "0.input", "0.target", "0.trimask", "1.input", ... uint8, as in `Pair`
+    00000.safetensors   tensors "0.input", "0.target", "0.trimask", "1.input", ... uint8, as in `Pair`, and "0.known"
+                        and "0.sure" of pairs that have them
 
 A file appears whole or not at all, and in the index only when it is there. Making shards goes on where it stopped, and
 the bytes are the same as if it had not.
@@ -23,11 +24,10 @@ from lamina.errors import InputError, MediaError, OutputError
 from lamina.media.landing import whole_file
 from lamina.media.stack import to_json
 from lamina.report import Report, no_report
-from lamina.synth.pair import DRAWS, Pair, PairSource
+from lamina.synth.pair import DRAWS, SHAPES, Pair, PairSource
 
 VERSION = 1
 INDEX = "index.json"
-PARTS = ("input", "target", "trimask")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,16 @@ class ShardEntry:
     source: str
     seed: int
     sha256: str
-    """Of the bytes of input, target and trimask, one after the other."""
+    """Of the bytes of all its clips, one after the other, in the order of `Pair`."""
+    known: bool = False
+    """Whether it says what other frames show."""
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """What is stored of it."""
+        size = (self.frames, self.height, self.width)
+        names = [name for name in SHAPES if self.known or name not in ("known", "sure")]
+        return {name: (*size, 3) if SHAPES[name].endswith("3") else size for name in names}
 
 
 @dataclass(frozen=True)
@@ -119,19 +128,19 @@ def read_pair(folder: str | Path, entry: ShardEntry) -> Pair:
         MediaError: the file is missing, cut short, without this pair, or its bytes are not those that were written.
     """
     path = Path(folder) / entry.file
-    shape = (entry.frames, entry.height, entry.width)
+    wanted = entry.shapes
     try:
         with safe_open(path, framework="numpy") as tensors:
-            parts = [tensors.get_tensor(f"{entry.number}.{part}") for part in PARTS]
+            parts = {name: tensors.get_tensor(f"{entry.number}.{name}") for name in wanted}
     except (OSError, SafetensorError) as error:
         raise _unreadable(path, str(error), "a whole shard") from error
-    wanted = [(*shape, 3), (*shape, 3), shape]
-    if [part.shape for part in parts] != wanted or any(part.dtype != np.uint8 for part in parts):
-        raise _unreadable(path, f"pair {entry.number} of shapes {[part.shape for part in parts]}", f"{wanted}")
-    if (found := _checksum(parts)) != entry.sha256:
+    shapes = {name: part.shape for name, part in parts.items()}
+    if shapes != wanted or any(part.dtype != np.uint8 for part in parts.values()):
+        raise _unreadable(path, f"pair {entry.number} of shapes {[*shapes.values()]}", f"{[*wanted.values()]}")
+    if (found := _checksum(list(parts.values()))) != entry.sha256:
         got = f"pair {entry.number} with the checksum {found[:12]}"
         raise _unreadable(path, got, f"{entry.sha256[:12]}, as {INDEX} says")
-    return Pair(*parts, source=entry.source, seed=entry.seed, caption=entry.caption)
+    return Pair(**parts, source=entry.source, seed=entry.seed, caption=entry.caption)
 
 
 def check_shards(folder: str | Path, report: Report = no_report) -> int:
@@ -203,19 +212,20 @@ def _is_ours(entry: Path) -> bool:
 
 def _write_file(folder: Path, number: int, pairs: list[Pair]) -> list[ShardEntry]:
     path = folder / f"{number:05}.safetensors"
-    parts = [[np.ascontiguousarray(getattr(pair, part)) for part in PARTS] for pair in pairs]
-    tensors = {f"{k}.{part}": pixels for k, own in enumerate(parts) for part, pixels in zip(PARTS, own, strict=True)}
+    parts = [{name: np.ascontiguousarray(part) for name, part in pair.parts.items()} for pair in pairs]
+    tensors = {f"{k}.{name}": pixels for k, own in enumerate(parts) for name, pixels in own.items()}
     with whole_file(path) as part:
         save_file(tensors, part)
     return [
-        _entry(path.name, k, pair, _checksum(own))
+        _entry(path.name, k, pair, _checksum(list(own.values())))
         for k, (pair, own) in enumerate(zip(pairs, parts, strict=True))
     ]
 
 
 def _entry(file: str, number: int, pair: Pair, checksum: str) -> ShardEntry:
     frames, height, width = pair.trimask.shape
-    return ShardEntry(file, number, frames, height, width, pair.caption, pair.source, pair.seed, checksum)
+    told = pair.caption, pair.source, pair.seed
+    return ShardEntry(file, number, frames, height, width, *told, checksum, known=pair.known is not None)
 
 
 def _write_index(folder: Path, index: ShardIndex) -> None:

@@ -127,6 +127,35 @@ class ConditioningConfig:
 
 
 @dataclass(frozen=True)
+class SmallConfig:
+    """What only Casper-S has: how large it is, and what its loss weighs. Weights are of pixels, beside 1 elsewhere."""
+
+    widths: tuple[int, int, int] = (48, 96, 160)
+    """Channels at a quarter, an eighth and a sixteenth of the picture."""
+    blocks: int = 4
+    """Of the transformer at a sixteenth."""
+    heads: int = 4
+    anchor: bool = True
+    """Whether it is told what other frames show."""
+    effect_weight: float = 4.0
+    """Added where an object's effect was."""
+    hidden_weight: float = 0.0
+    """Added where an object was."""
+    sure_weight: float = 0.2
+    """In the place of all others where other frames show the answer."""
+    most_grown_px: int = 3
+    """What is to be removed is marked by up to so much too generously."""
+    pure_noise: float = 0.7
+    """How often it is asked at pure noise."""
+
+    def __post_init__(self):
+        fits = min(self.widths) >= 1 and self.blocks >= 0 and self.heads >= 1 and self.most_grown_px >= 0
+        _require(fits, "small", self, "widths and heads of at least 1, blocks and most_grown_px of at least 0")
+        fits = min(self.effect_weight, self.hidden_weight, self.sure_weight) >= 0 and 0 <= self.pure_noise <= 1
+        _require(fits, "small", self, "weights of at least 0, pure_noise within 0..1")
+
+
+@dataclass(frozen=True)
 class ValidationConfig:
     """Removal in a few fixed pairs, again and again: PSNR, and a picture of each."""
 
@@ -148,7 +177,7 @@ class Recipe:
     """A whole training run."""
 
     model: str
-    """casper-cog-5b, casper-wan-1.3b or casper-wan-14b."""
+    """casper-s, casper-cog-5b, casper-wan-1.3b or casper-wan-14b."""
     method: Literal["full", "lora"]
     steps: int
     batch: int
@@ -172,6 +201,7 @@ class Recipe:
     lora: LoraConfig = field(default_factory=LoraConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
+    small: SmallConfig = field(default_factory=SmallConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
 
     def __post_init__(self):

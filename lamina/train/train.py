@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
+from lamina.backbones.small_files import SMALL
 from lamina.media.work import alone_in, claim, work_folder
 from lamina.report import Report, no_report
 from lamina.synth.pair import Pair
@@ -18,7 +21,9 @@ from lamina.train.loop import StepReport, TrainState, start_training, train_step
 from lamina.train.parallel import processes, whole
 from lamina.train.recipe import Recipe
 from lamina.train.recipe_file import read_recipe
+from lamina.train.small import small_learner
 from lamina.train.start import open_start
+from lamina.train.task import Learner
 from lamina.train.validation import evaluated, validate
 from lamina.version import VERSION
 
@@ -69,13 +74,23 @@ def follow_recipe(config: TrainConfig, report: Report = no_report) -> Trained | 
     with processes(config.device) as accelerator:
         share = Share(accelerator.process_index, accelerator.num_processes)
         mix, pairs = open_mix(recipe, config.data, share), validation_pairs(recipe, config.data)
-        learner = casper_learner(recipe, open_start(recipe, config.weights, accelerator.device))
+        learner = open_learner(recipe, config.weights, accelerator.device)
         state = start_training(learner, mix, recipe, accelerator)
         with alone_in(config.out) if accelerator.is_main_process else nullcontext():
             if accelerator.is_main_process:
                 claim(config.out, run_identity(recipe, learner.record))
             accelerator.wait_for_everyone()
             return _trained(state, pairs, config.out, report)
+
+
+def open_learner(recipe: Recipe, folder: Path | None, device: torch.device) -> Learner:
+    """Get what the recipe trains ready.
+
+    Raises what `casper_learner` and `open_start`, or `small_learner`, raise.
+    """
+    if recipe.model == SMALL:
+        return small_learner(recipe, folder)
+    return casper_learner(recipe, open_start(recipe, folder, device))
 
 
 def run_identity(recipe: Recipe, record: Any) -> dict[str, Any]:

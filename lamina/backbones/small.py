@@ -1,0 +1,133 @@
+"""Casper-S as a backbone: pixels are its latents, and beside frames and trimask it is told what other frames show."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from einops import rearrange, repeat
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+
+from lamina.backbones.interface import Condition, Geometry, denoiser_of
+from lamina.backbones.small_network import SIDE
+from lamina.masks.trimask import KEEP, REMOVE
+from lamina.sampling import Denoiser, NoiseSource
+from lamina.schedule import FlowSchedule, Level
+
+GEOMETRY = Geometry(
+    window_frames=16,
+    latent_multiple=1,
+    reference_last="moved",
+    size_multiple=SIDE,
+    overlap_frames=4,
+    channels=3,
+    spatial=1,
+    temporal=1,
+)
+SCHEDULE = FlowSchedule()
+Network = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Anchor:
+    """Background that other frames show."""
+
+    known: Float[Tensor, "t 3 h w"]
+    """0..1; the best guess where it is not sure."""
+    sure: Sequence[Bool[np.ndarray, "t h w"]]
+    """Where each removal must show it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Small:
+    """A `Trainable`. Its condition's mask holds per item: what is known (3), where that is sure, REMOVE, KEEP."""
+
+    transformer: Any
+    """The network, on the device."""
+    device: torch.device = torch.device("cpu")
+    dtype: torch.dtype = torch.float32
+    """What is computed in."""
+    record: Mapping[str, Any] = field(default_factory=dict)
+    asked: Network | None = None
+    """Stands in for the network."""
+    geometry: Geometry = GEOMETRY
+    schedule: FlowSchedule = SCHEDULE
+
+    @property
+    def network(self) -> Any:
+        return self.asked or self.transformer
+
+    def with_network(self, network: Any) -> "Small":
+        return replace(self, asked=network)
+
+    def encode(self, frames: Float[Tensor, "t 3 h w"], noise: NoiseSource | None = None) -> Float[Tensor, "3 t h w"]:
+        return 2 * rearrange(frames.to(self.device, torch.float32), "t c h w -> c t h w") - 1
+
+    def decode(self, latents: Float[Tensor, "3 t h w"]) -> Float[Tensor, "t 3 h w"]:
+        return rearrange(latents.float() / 2 + 0.5, "c t h w -> t c h w").clamp(0, 1).cpu()
+
+    def embed_text(self, prompt: str) -> Float[Tensor, "no_tokens 1"]:
+        """Nothing: it reads no text."""
+        return torch.zeros(0, 1)
+
+    def embed_image(self, frame: Float[Tensor, "3 h w"]) -> None:
+        return None
+
+    def condition(
+        self,
+        frames: Float[Tensor, "t 3 h w"],
+        trimasks: Sequence[UInt8[np.ndarray, "t h w"]],
+        text: Float[Tensor, "tokens d"],
+        image: Float[Tensor, "image_tokens e"] | None,
+        noise: NoiseSource,
+    ) -> Condition:
+        return self.told(frames, trimasks, None)
+
+    def training_condition(
+        self,
+        frames: Float[Tensor, "t 3 h w"],
+        trimask: UInt8[np.ndarray, "t h w"],
+        text: Float[Tensor, "tokens d"],
+        image: Float[Tensor, "image_tokens e"] | None,
+        noise: NoiseSource,
+    ) -> Condition:
+        return self.told(frames, [trimask], None)
+
+    def told(
+        self,
+        frames: Float[Tensor, "t 3 h w"],
+        trimasks: Sequence[UInt8[np.ndarray, "t h w"]],
+        anchor: Anchor | None,
+    ) -> Condition:
+        """What the network is told of each trimask. Without an anchor the frames are all that is known, nowhere sure."""
+        video = self.encode(frames)
+        known = video if anchor is None else self.encode(anchor.known)
+        sure = [np.zeros(one.shape, bool) for one in trimasks] if anchor is None else anchor.sure
+        items = [torch.cat([known, _marks(one, s).to(known)]) for one, s in zip(trimasks, sure, strict=True)]
+        return Condition(mask=torch.stack(items), video=video, text=torch.zeros(0, 1))
+
+    def clean(
+        self,
+        latents: Float[Tensor, "n 3 t h w"],
+        video: Float[Tensor, "n 3 t h w"],
+        mask: Float[Tensor, "n 6 t h w"],
+        noise: Float[Tensor, " n"],
+    ) -> Float[Tensor, "n 3 t h w"]:
+        """What the network takes for the clean frames, items of different clips together."""
+        given = torch.cat([latents.to(video), video, mask], 1).to(self.device, self.dtype)
+        return self.network(given, noise.to(self.device, self.dtype)).float()
+
+    def answer(self, latents: Float[Tensor, "n 3 t h w"], level: Level, condition: Condition) -> Tensor:
+        latents = latents.to(self.device, torch.float32)
+        video = repeat(condition.video, "c t h w -> n c t h w", n=len(latents))
+        clean = self.clean(latents, video, condition.mask, torch.full((len(latents),), level.noise))
+        return (latents - clean) / level.noise
+
+    def denoiser(self, condition: Condition) -> Denoiser:
+        return denoiser_of(self, condition)
+
+
+def _marks(trimask: UInt8[np.ndarray, "t h w"], sure: Bool[np.ndarray, "t h w"]) -> Float[Tensor, "3 t h w"]:
+    return torch.from_numpy(np.stack([sure, trimask == REMOVE, trimask == KEEP])).float()
