@@ -14,7 +14,7 @@ from lamina.masks.trimask import make_trimask
 from lamina.media.clip_info import FrameSource
 from lamina.media.source import open_source
 from lamina.synth.masked_clip import MaskedClip, check_any, find_clips, read_small, size_within
-from lamina.synth.pair import Pair, chance
+from lamina.synth.pair import DRAWS, Pair, chance
 
 
 @dataclass(frozen=True)
@@ -57,24 +57,53 @@ class RenderedSource:
     def pair(self, seed: int) -> Pair:
         rng = chance(self.name, seed)
         scene = self.scenes[rng.integers(len(self.scenes))]
-        clip, info = scene.clip, scene.clip.info
-        count = min(self.config.frames, info.frames)
-        start = int(rng.integers(info.frames - count + 1))
+        frames = scene.clip.info.frames
+        start = int(rng.integers(frames - min(self.config.frames, frames) + 1))
         kept = int(rng.integers(len(scene.solos))) if len(scene.solos) > 1 and rng.random() < self.config.solo else None
-        size, stop = size_within(info, self.config.short_px), start + count
-        answer = scene.plate if kept is None else scene.solos[kept]
-        masks = np.array(list(clip.read_masks(start, stop, size)))
-        keep = np.zeros(len(clip.masks), bool)
-        if kept is not None:
-            keep[kept] = True
-        return Pair(
-            read_small(clip.source.read(start, stop), count, size),
-            read_small(answer.read(start, stop), count, size),
-            make_trimask(np.any(masks[:, ~keep], axis=1), np.any(masks[:, keep], axis=1)),
-            self.name,
-            seed,
-            clip.caption if kept is None else "",
-        )
+        return _pair(scene, kept, start, self.config, self.name, seed)
+
+
+@dataclass(frozen=True)
+class EachAnswer:
+    """The same pairs, each once: of every scene its plate and, of several objects, each one's solo, from frame 0 on."""
+
+    scenes: tuple[RenderedScene, ...]
+    config: RenderedConfig = RenderedConfig()
+    name: str = "rendered"
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def pair(self, seed: int) -> Pair:
+        scene, kept = self._answers[seed % DRAWS % len(self)]
+        return _pair(scene, kept, 0, self.config, self.name, seed)
+
+    @property
+    def _answers(self) -> list[tuple[RenderedScene, int | None]]:
+        solos = [range(len(scene.solos)) if len(scene.solos) > 1 else () for scene in self.scenes]
+        return [(scene, kept) for scene, some in zip(self.scenes, solos, strict=True) for kept in (None, *some)]
+
+
+def _pair(
+    scene: RenderedScene, kept: int | None, start: int, config: RenderedConfig, name: str, seed: int
+) -> Pair:
+    """A scene from frame `start` on, with all its objects to be removed, or all but one."""
+    clip, info = scene.clip, scene.clip.info
+    count = min(config.frames, info.frames)
+    size, stop = size_within(info, config.short_px), start + count
+    answer = scene.plate if kept is None else scene.solos[kept]
+    masks = np.array(list(clip.read_masks(start, stop, size)))
+    keep = np.zeros(len(clip.masks), bool)
+    if kept is not None:
+        keep[kept] = True
+    return Pair(
+        read_small(clip.source.read(start, stop), count, size),
+        read_small(answer.read(start, stop), count, size),
+        make_trimask(np.any(masks[:, ~keep], axis=1), np.any(masks[:, keep], axis=1)),
+        name,
+        seed,
+        clip.caption if kept is None else "",
+    )
 
 
 def find_scenes(folder: str | Path) -> tuple[RenderedScene, ...]:
