@@ -154,6 +154,18 @@ def test_the_folder_of_another_run(config, change: dict, message: str):
         follow_recipe(config(toy_recipe(steps=1, **change)))
 
 
+def test_other_pairs_under_the_same_name(config, tmp_path: Path):
+    """A run that goes on with them would not be the one that was stopped."""
+    given, elsewhere = config(toy_recipe(steps=1)), tmp_path / "elsewhere"
+    follow_recipe(given)
+    toy_shards(elsewhere, first_seed=50)
+    with pytest.raises(OutputError, match="belongs to another run: got pairs.pairs = .*, wanted pairs.pairs = "):
+        follow_recipe(replace(given, data=elsewhere))
+    (tmp_path / "pairs").rename(tmp_path / "moved")
+    toy_shards(tmp_path / "again")
+    assert follow_recipe(replace(given, data=tmp_path / "again")).steps == 1
+
+
 def test_the_folder_of_something_else(config, tmp_path: Path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "holiday.txt").write_text("mine")

@@ -1,6 +1,7 @@
 """A recipe's pairs as one endless stream, this process's share of it, and the fixed pairs of validation."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -61,6 +62,19 @@ def validation_pairs(recipe: Recipe, folder: Path) -> list[Pair]:
     # a seed that no training has: draws of endless sources are others than those that are trained on
     mix = PairMix(sources, MixConfig((recipe.seed + 2**62) % 2**63, augment))
     return list(islice(mix, recipe.validation.pairs))
+
+
+def pairs_identity(recipe: Recipe, folder: Path) -> dict[str, str]:
+    """Which pairs are trained on: of every source that lies on disk, a checksum over its pairs' own.
+
+    Raises MediaError when there are no shards where a source has them.
+    """
+    on_disk = {source.name: folder / source.path for source in recipe.data.used if source.path is not None}
+    return {name: _sum_of(entry.sha256 for entry in read_index(place).entries) for name, place in on_disk.items()}
+
+
+def _sum_of(words: Iterable[str]) -> str:
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]
 
 
 def stream(mix: PairMix, workers: int) -> Iterator[Pair]:
