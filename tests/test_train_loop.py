@@ -170,6 +170,18 @@ def test_saving_changes_nothing(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [path.name for path in kept]
 
 
+def test_what_a_stop_has_left_is_cleared_away(tmp_path):
+    """Half written, and half removed: the step that is saved next is one of them."""
+    state = saved_once(tmp_path)
+    for name in (".00000001.part", "00000001", "00000003"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "network.safetensors").write_bytes(b"x")
+    assert [path.name for path in checkpoints(tmp_path)] == ["00000002"]
+    state.step = 3
+    save_checkpoint(tmp_path, state)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000002", "00000003"]
+
+
 @contextmanager
 def no_file_longer_than(size: int) -> Iterator[None]:
     """As a disk that is full: the system refuses to write more."""
