@@ -17,6 +17,7 @@ from lamina.backbones.interface import Backbone, Condition
 from lamina.backbones.open import Loading, open_backbone
 from lamina.backbones.specs import BACKBONES, COG_GEOMETRY, WAN_GEOMETRY
 from lamina.backbones.weights import find_weights
+from lamina.cli.flags import parse
 from lamina.cli.main import main
 from lamina.errors import InputError, OutputError
 from lamina.removal.association import Regions, associate, level_near, tokens_of
@@ -176,6 +177,7 @@ def test_the_command(engine: str, models: Path, tmp_path: Path, capsys: pytest.C
     [
         ({"noise": 0.0}, r"--noise: got 0.0, wanted more than 0"),
         ({"effect": ("cat=x",)}, "--effect cat=x: got 'cat', wanted one of box"),
+        ({"effect": ("box=x", "box=y")}, "--effect box=y: got 'box', wanted one for each object"),
         ({"effect": ("cat",)}, "--effect cat: got 'cat', wanted NAME=PATH"),
         ({"size": "9x9"}, "--size 9x9"),
     ],
@@ -185,6 +187,19 @@ def test_flags_that_do_not_fit(flags: dict, said: str, models: Path, tmp_path: P
     asked = {"input": clip, "mask": masks, "engine": "casper-wan-1.3b", "weights": models, "out": tmp_path / "out"}
     with pytest.raises(InputError, match=said):
         lamina.attention(lamina.AttentionConfig(**(asked | flags)))
+
+
+def test_every_object_may_have_its_effect():
+    flags = "clip -o out --engine casper-wan-1.3b --effect a=1 --effect b=2".split()
+    given = parse("attention", "", lamina.AttentionConfig, flags)
+    assert given.effect == ("a=1", "b=2")
+
+
+def test_an_effect_under_its_object_is_said(models: Path, tmp_path: Path):
+    clip, masks = save(walk(2), tmp_path)
+    asked = {"input": clip, "mask": masks, "effect": masks, "engine": "casper-wan-1.3b", "weights": models}
+    with pytest.warns(UserWarning, match="The effect of box lies within its grown mask alone"):
+        lamina.attention(lamina.AttentionConfig(**asked, out=tmp_path / "out", size="48x64", storage="fp32"))
 
 
 def test_a_folder_with_files_is_left_alone(models: Path, tmp_path: Path):
