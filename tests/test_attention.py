@@ -93,11 +93,19 @@ def test_nothing_is_left_in_the_network(backbone: Backbone):
     assert not any(block._forward_hooks or block._forward_pre_hooks for block in blocks_of(network))
 
 
-def test_more_sets_than_fit_are_refused(backbone: Backbone):
-    sets = torch.ones(40, int(np.prod(tokens(backbone))))
-    with torch.inference_mode(), pytest.raises(ValueError, match="at most 16 sets at once, got 40"):
-        with attention_shares(network_of(backbone), sets):
-            backbone.answer(chance(1, 16, *LATENTS), level_near(backbone.schedule, 0.5), condition_of(backbone))
+def test_more_sets_than_an_answer_has_channels(backbone: Backbone):
+    """As many objects as one likes: each set's share is what it is alone."""
+    count = int(np.prod(tokens(backbone)))
+    sets = torch.stack([(chance(count, seed=k) > 0).float() for k in range(40)])
+    latents, level, condition = chance(1, 16, *LATENTS), level_near(backbone.schedule, 0.5), condition_of(backbone)
+    shares = []
+    for asked in (sets, sets[37:38]):
+        with torch.inference_mode(), attention_shares(network_of(backbone), asked) as found:
+            backbone.answer(latents, level, condition)
+        shares.append(found)
+    for together, alone in zip(*shares, strict=True):
+        assert together.shape == (1, 40, count)
+        torch.testing.assert_close(together[:, 37:38], alone)
 
 
 def test_figures_are_sums_over_tokens(backbone: Backbone):
