@@ -105,6 +105,7 @@ def test_recipes_of_the_project(path: Path):
     assert shares == pytest.approx(PAPER_WEIGHTS)
     assert {source.category for source in data.sources} == set(CATEGORIES)
     assert recipe.conditioning.most_difference == (50.0 if "wan" in recipe.model else None)
+    assert recipe.optimizer.clip_start == (5.0 if "wan" in recipe.model else 1.0), "DeepSpeed knows no such thing"
     assert (recipe.method == "lora") == BACKBONES[recipe.model].is_lora
     head = path.read_text().split("\n\n")[0]
     assert all(word in head for word in ("lamina train", "H100", "hours")), "a recipe opens with its price"
