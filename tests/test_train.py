@@ -179,6 +179,15 @@ def test_missing_pairs(config, tmp_path: Path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_damaged_shard_is_named_whoever_reads_it(config, tmp_path: Path, workers: int):
+    recipe = toy_recipe(validation=ValidationConfig(pairs=0))
+    given = config(replace(recipe, data=replace(recipe.data, workers=workers)))
+    (tmp_path / "pairs" / "00000.safetensors").write_bytes(b"x" * 100)
+    with pytest.raises(MediaError, match="^[^\n]*00000.safetensors: got [^\n]*, wanted a whole shard. Make the shards"):
+        follow_recipe(given)
+
+
 def test_a_batch_that_groups_cannot_make(config):
     with pytest.raises(InputError, match="recipe: batch: got 3, wanted a multiple of 1 processes times 2 at once"):
         follow_recipe(config(toy_recipe(batch=3, at_once=2)))

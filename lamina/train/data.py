@@ -7,9 +7,9 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
-from lamina.errors import InputError
+from lamina.errors import InputError, LaminaError
 from lamina.synth.augment import AugmentConfig
 from lamina.synth.mix import MixConfig, PairMix
 from lamina.synth.pair import Pair, PairSource
@@ -78,8 +78,27 @@ def _sum_of(words: Iterable[str]) -> str:
 
 
 def stream(mix: PairMix, workers: int) -> Iterator[Pair]:
-    """This process's pairs from where the mix stands, made ahead by so many processes."""
-    return iter(DataLoader(mix, batch_size=None, num_workers=workers, generator=torch.Generator()))
+    """This process's pairs from where the mix stands, made ahead by so many processes.
+
+    Raises MediaError when a pair cannot be read, InputError when it does not fit, whichever process found that out.
+    """
+    for made in DataLoader(_Carried(mix), batch_size=None, num_workers=workers, generator=torch.Generator()):
+        if isinstance(made, LaminaError):
+            raise made
+        yield made
+
+
+class _Carried(IterableDataset):
+    """A mix whose errors come in the place of pairs: a loader hands on those that are raised as text alone."""
+
+    def __init__(self, mix: PairMix):
+        self.mix = mix
+
+    def __iter__(self) -> Iterator[Pair | LaminaError]:
+        try:
+            yield from self.mix
+        except LaminaError as error:
+            yield error
 
 
 def _augment(data: DataConfig) -> AugmentConfig:
