@@ -30,6 +30,7 @@ from lamina.train.task import Losses
 ROOT = Path(__file__).parents[1]
 CPU_NORMS = pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight:UserWarning")
 LEARNING = OptimizerConfig(rate=5e-3, warmup_steps=0, clip_norm=1.0)
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +39,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cogvideox_folder(root)
     wan_folder(root)
     return wan_folder(root, lora=True)
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("XDG_CACHE_HOME", "HF_HOME"):
-        monkeypatch.setenv(name, str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
 
 
 @pytest.fixture
