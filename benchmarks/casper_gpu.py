@@ -250,8 +250,8 @@ def asked(name: str, found: dict[str, Any], toy: bool) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for figure, value in casper_figures(found).items():
         limit = limits.get(figure, {}).get("max")
-        known = not (toy or value is None or limit is None)
-        rows[figure] = {"figure": value, "max": limit, "met": value <= limit if known else None}
+        met = None if toy or value is None or limit is None else value <= limit
+        rows[figure] = {"figure": value, "max": limit, "met": met}
     peaks = [size for lap, size in found.get("removal", {}).get("all_steps", {}).items() if lap.endswith("_peak_gb")]
     modes = {way: row.get("on_24_gb") for way, row in found.get("memory", {}).items() if way in WAYS}
     return rows | {"peak_gb": max(peaks, default=None), "on_24_gb": {way: modes.get(way) for way in WAYS}}
