@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import repeat
@@ -56,7 +57,7 @@ class AttentionConfig:
     """NAME=PATH: an object's name and its mask. Once per object."""
     effect: tuple[str, ...] = ()
     """NAME=PATH: where this object's shadow, reflection and the like are, with or without the object: its layer's alpha
-    will do. With it, blocks get a score of how well they sense effects."""
+    will do. With it, blocks get a score of how well they sense effects. Once per object."""
     labels: Path | None = None
     """Folder of label images instead of masks: one value or palette colour per object."""
     frames: str | None = None
@@ -147,8 +148,9 @@ def _open_effects(entries: tuple[str, ...], masks: list[MaskSource]) -> dict[str
     pairs = [name_and_path("--effect", entry) for entry in entries]
     for name, path in pairs:
         if name not in names:
-            wanted = f"one of {', '.join(sorted(names))}"
+            wanted = f"one of {', '.join(sorted(names))}" if names else "one for each object"
             raise InputError(f"--effect {name}={path}", got=repr(name), wanted=wanted, do="Name an object with a mask.")
+        names.remove(name)  # once only
     like = masks[0].like
     return {name: open_mask(name, Path(path), like) for name, path in pairs}
 
@@ -160,6 +162,9 @@ def _regions(
     objects, around = [], []
     for mask in masks:
         solid, beside = _read_object(job, mask, effects.get(mask.name))
+        if mask.name in effects and not beside.any():
+            said = f"The effect of {mask.name} lies within its grown mask alone: blocks get no score for it."
+            warnings.warn(said, stacklevel=3)
         objects.append(solid)
         around.append(beside)
     shown = list(job.timing.shown)
