@@ -1,6 +1,7 @@
 """Which places a model links with an object: shares against explicit softmax, scores against loops, and the command."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,7 @@ def test_the_command(engine: str, models: Path, tmp_path: Path, capsys: pytest.C
         ({"effect": ("cat=x",)}, "--effect cat=x: got 'cat', wanted one of box"),
         ({"effect": ("cat",)}, "--effect cat: got 'cat', wanted NAME=PATH"),
         ({"size": "9x9"}, "--size 9x9"),
+        ({"seed": 2**63}, "--seed: got 9223372036854775808, wanted -9223372036854775808..9223372036854775807"),
     ],
 )
 def test_flags_that_do_not_fit(flags: dict, said: str, models: Path, tmp_path: Path):
@@ -185,6 +187,15 @@ def test_flags_that_do_not_fit(flags: dict, said: str, models: Path, tmp_path: P
     asked = {"input": clip, "mask": masks, "engine": "casper-wan-1.3b", "weights": models, "out": tmp_path / "out"}
     with pytest.raises(InputError, match=said):
         lamina.attention(lamina.AttentionConfig(**(asked | flags)))
+
+
+def test_more_objects_than_a_head_has_channels_for(models: Path, tmp_path: Path):
+    toy = walk(2)
+    clip, masks = save(replace(toy, masks={f"box{k}": toy.masks["box"] for k in range(8)}), tmp_path)
+    flags = {"engine": "casper-cog-5b", "weights": models, "out": tmp_path / "out", "size": "32x48"}
+    with pytest.raises(InputError, match="masks: got 8 objects, wanted at most 7 at once with this model"):
+        lamina.attention(lamina.AttentionConfig(input=clip, mask=masks, **flags))
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_with_files_is_left_alone(models: Path, tmp_path: Path):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import tifffile
 import torch
 from media_makers import write_images
+from safetensors.torch import load_file, save_file
 from toy_casper import ENGINES, SMALL, bytes_of, config_of, model_folder, plates, run, short_windows
 from toy_scenes import Toy, save, walk
 
@@ -291,6 +293,7 @@ def test_other_weights_are_another_run(models: Path, tmp_path: Path):
         ({"size": "64"}, "--size 64: got '64', wanted HxW"),
         ({"steps": 0}, "--steps: got 0, wanted 1..1000"),
         ({"batch": -1}, "--batch: got -1, wanted 0 or more"),
+        ({"seed": 10**22}, "--seed: got 1(0){22}, wanted -9223372036854775808..9223372036854775807"),
         ({"grow": -1}, "--grow: got -1, wanted 0 or more"),
         ({"device": "nowhere"}, "--device nowhere: got .*, wanted a device of this machine"),
     ],
@@ -341,6 +344,35 @@ def test_a_lora_of_another_base_leaves_nothing(models: Path, tmp_path: Path):
     (other / "casper-wan-14b.safetensors").symlink_to(models / "casper-wan-1.3b.safetensors")
     with pytest.raises(WeightsError, match="LoRA .*casper-wan-14b.safetensors.*trained on this base"):
         run(walk(2), tmp_path, other, "casper-wan-14b")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "tensor", "said"),
+    [
+        ("casper-wan-1.3b.safetensors", "blocks.0.ffn.0.bias", "casper-wan-1.3b, step 1 of 2: got NaN or infinity"),
+        ("Wan2.1-Fun-1.3B-InP/Wan2.1_VAE.pth", "decoder.head.2.bias", "casper-wan-1.3b, decoding of plate: got NaN"),
+    ],
+)
+def test_a_model_that_loses_itself_leaves_nothing(file: str, tensor: str, said: str, models: Path, tmp_path: Path):
+    other = shutil.copytree(models, tmp_path / "models")
+    load, save = (load_file, save_file) if file.endswith("safetensors") else (torch.load, torch.save)
+    tensors = load(other / file)
+    tensors[tensor][0] = float("nan")
+    save(tensors, other / file)
+    with pytest.raises(WeightsError, match=f"{said}.*lamina weights check"):
+        run(walk(2), tmp_path, other, "casper-wan-1.3b")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("changed", [{"num_layers": None}, {"num_layers": 0}, {"num_layers": "two"}])
+def test_sizes_that_no_model_has_leave_nothing(changed: dict, models: Path, tmp_path: Path):
+    other = shutil.copytree(models, tmp_path / "models")
+    file = other / "Wan2.1-Fun-1.3B-InP" / "config.json"
+    config = json.loads(file.read_text()) | changed
+    file.write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
+    with pytest.raises(WeightsError, match="sizes of .*config.json: got .*, wanted those of this model"):
+        run(walk(2), tmp_path, other, "casper-wan-1.3b")
     assert not (tmp_path / "out").exists()
 
 

@@ -38,6 +38,11 @@ def patch_of(network: Any) -> tuple[int, int, int]:
     return tuple(patch) if not isinstance(patch, int) else (network.config.patch_size_t or 1, patch, patch)
 
 
+def most_sets(backbone: Any) -> int:
+    """So many sets can be told apart at once: as many as a head has channels."""
+    return backbone.transformer.config.attention_head_dim
+
+
 @contextmanager
 def attention_shares(network: Any, sets: Float[Tensor, "k tokens"]) -> Iterator[list[Float[Tensor, "n k tokens"]]]:
     """While the network is asked, once: the shares of every block, float32 on the CPU.

@@ -4,11 +4,12 @@ Memory of what is computed was counted tensor by tensor on modules of the publis
 a test counts again. Operations are multiplications and additions of matrix products and convolutions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from lamina.backbones.checkpoint import read_json, shards
+from lamina.backbones.checkpoint import read_json, reading_sizes, shards
 from lamina.backbones.interface import Geometry
 from lamina.backbones.memory import MODES, TILE_LATENTS, Storage
 from lamina.backbones.timing import Timing
@@ -144,13 +145,17 @@ class Model:
 
     @classmethod
     def of(cls, weights: Weights) -> "Model":
-        """From the headers and sizes of a model's files."""
+        """From the headers and sizes of a model's files.
+
+        Raises:
+            WeightsError: a file of sizes is not this model's.
+        """
         spec = weights.spec
         if spec.kind == "cogvideox":
-            network = cogvideox_sizes(read_json(weights.base / "transformer" / "config.json"))
+            network = _sizes(weights.base / "transformer" / "config.json", cogvideox_sizes)
             vae, encoders = "vae/diffusion_pytorch_model*.safetensors", ["text_encoder/model*.safetensors"]
         else:
-            network = wan_sizes(read_json(weights.base / "config.json"))
+            network = _sizes(weights.base / "config.json", wan_sizes)
             vae, encoders = "Wan2.1_VAE.pth", ["models_t5*.pth", "models_clip*.pth"]
         transformer = shards(weights.base, "diffusion_pytorch_model*.safetensors") if spec.is_lora else weights.casper
         return cls(
@@ -161,6 +166,15 @@ class Model:
             encoder_bytes=max(_bytes(shards(weights.base, encoder)) for encoder in encoders),
             geometry=spec.geometry,
         )
+
+
+def _sizes(file: Path, read: Callable[[Mapping[str, Any]], NetworkSizes]) -> NetworkSizes:
+    found = read_json(file)
+    with reading_sizes(f"{file}"):
+        sizes = read(found)
+        if min(sizes.layers, sizes.width, sizes.inner, *sizes.patch) < 1:
+            raise ValueError(f"{sizes.layers} layers of width {sizes.width}")
+    return sizes
 
 
 def cogvideox_sizes(config: Mapping[str, Any]) -> NetworkSizes:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from lamina.backbones.attention import network_of, patch_of
+from lamina.backbones.attention import most_sets, network_of, patch_of
 from lamina.backbones.specs import BACKBONES
 from lamina.backbones.weights import find_weights
 from lamina.errors import InputError
@@ -102,6 +102,7 @@ def attention(config: AttentionConfig, report: Report = no_report) -> Path:
     plate = job.removals[:1]
     job = replace(job, removals=plate)
     backbone = open_for(job, weights, choose_for(job, weights))
+    _check_objects(len(masks), (most_sets(backbone) - 1) // 2)
     told = encode(job, backbone, speak(job, backbone), plate, None, report)
     patch = patch_of(network_of(backbone))
     regions = _regions(job, masks, effects, patch)
@@ -129,6 +130,12 @@ def figures(found: Association, masks: list[MaskSource]) -> dict[str, Any]:
     }
 
 
+def _check_objects(count: int, most: int) -> None:
+    if count > most:
+        do = "Look at some of them, and then at the others."
+        raise InputError("masks", got=f"{count} objects", wanted=f"at most {most} at once with this model", do=do)
+
+
 def _options(config: AttentionConfig) -> CasperOptions:
     return CasperOptions(
         prompt=config.prompt,
@@ -150,7 +157,7 @@ def _open_effects(entries: tuple[str, ...], masks: list[MaskSource]) -> dict[str
             wanted = f"one of {', '.join(sorted(names))}"
             raise InputError(f"--effect {name}={path}", got=repr(name), wanted=wanted, do="Name an object with a mask.")
     like = masks[0].like
-    return {name: open_mask(name, Path(path), like) for name, path in pairs}
+    return {name: open_mask(f"effect of {name}", Path(path), like) for name, path in pairs}
 
 
 def _regions(

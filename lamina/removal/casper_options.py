@@ -15,6 +15,8 @@ PROMPT = "empty scene"
 """The paper (Lee et al. 2025, section 3.2) finds that a plain one will do."""
 MOST_STEPS = 1000
 """Levels of noise that the models were trained with."""
+SEEDS = range(-(2**63), 2**63)
+"""That torch's generators take."""
 PASSING = ("weights", "yes")
 """Where files are and what a person agreed to are no part of a run's identity; what the files hold is."""
 
@@ -96,6 +98,9 @@ def check_asked(options: CasperOptions, spec: BackboneSpec) -> None:
     wanted_size(options, spec)
     if options.steps is not None and not 1 <= options.steps <= MOST_STEPS:
         raise InputError("--steps", got=str(options.steps), wanted=f"1..{MOST_STEPS}", do="Between 4 and 50 is usual.")
+    if options.seed not in SEEDS:
+        wanted = f"{SEEDS.start}..{SEEDS.stop - 1}"
+        raise InputError("--seed", got=str(options.seed), wanted=wanted, do="Any smaller number will do.")
     if options.batch < 0:
         raise InputError("--batch", got=str(options.batch), wanted="0 or more", do="0 is as many as fit.")
     if options.grow < 0:
