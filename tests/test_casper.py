@@ -18,11 +18,17 @@ from toy_casper import ENGINES, SMALL, bytes_of, config_of, model_folder, plates
 from toy_scenes import Toy, save, walk
 
 import lamina
+from lamina.backbones.specs import WAN_1_3B
 from lamina.cli.main import main
 from lamina.errors import InputError, WeightsError
+from lamina.masks.trimask import REMOVE
 from lamina.media.ffv1 import read_ffv1
+from lamina.media.mask_source import open_mask
 from lamina.removal import casper, denoising, plan
-from lamina.removal.casper_frames import read_shown
+from lamina.removal.casper_frames import read_rows, read_shown
+from lamina.removal.casper_job import casper_job
+from lamina.removal.casper_options import CasperOptions
+from lamina.removal.shot import Shot
 
 
 @pytest.fixture(scope="module")
@@ -345,6 +351,23 @@ def test_a_lora_of_another_base_leaves_nothing(models: Path, tmp_path: Path):
     with pytest.raises(WeightsError, match="LoRA .*casper-wan-14b.safetensors.*trained on this base"):
         run(walk(2), tmp_path, other, "casper-wan-14b")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("left", range(8))
+def test_thin_objects_are_not_forgotten(left: int, tmp_path: Path):
+    """A rope of one pixel at an eighth of the clip's size, wherever it hangs."""
+    rope = np.zeros((96, 256), np.uint8)
+    rope[:, 40 + left] = 255
+    toy = replace(walk(1, (256, 96)), masks={"rope": [rope]})
+    clip, masks = save(toy, tmp_path)
+    opened = lamina.open_source(clip)
+    shot = Shot(opened, [open_mask("rope", Path(masks[0].partition("=")[2]), opened.info)], None, None, tmp_path, 1)
+    job = casper_job(shot, WAN_1_3B, CasperOptions(size="16x32", grow=0))
+    [row] = read_rows(job, None, range(1))
+    assert (row.trimasks[0] == REMOVE).any(0).nonzero()[0].tolist() == [5]
+    published = casper_job(shot, WAN_1_3B, CasperOptions(size="16x32", grow=0, preset="reference"))
+    [row] = read_rows(published, None, range(1))
+    assert not (row.trimasks[0] == REMOVE).any()
 
 
 @pytest.mark.parametrize(
