@@ -21,7 +21,7 @@ import lamina
 from lamina.backbones.specs import WAN_1_3B
 from lamina.cli.main import main
 from lamina.errors import InputError, WeightsError
-from lamina.masks.trimask import REMOVE
+from lamina.masks.trimask import KEEP, REMOVE, UNKNOWN
 from lamina.media.ffv1 import read_ffv1
 from lamina.media.mask_source import open_mask
 from lamina.removal import casper, denoising, plan
@@ -279,6 +279,50 @@ def test_preserved_regions_are_the_clips_own(models: Path, tmp_path: Path):
         judged += int(free.sum())
         np.testing.assert_array_equal(plate[free], toy.frames[t][free])
     assert judged > 1000
+
+
+def painting(folder: Path, size: tuple[int, int]) -> Path:
+    """The left third removed, the right third kept, and between what may hold effects; in the levels of the paper."""
+    levels = np.full(size[::-1], 128, np.uint8)
+    levels[:, : size[0] // 3], levels[:, -(size[0] // 3) :] = 0, 255
+    return write_images(folder / "painted", [levels]) / "shot.0000.png"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_painted_trimask_is_what_the_model_is_told(
+    engine: str, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    toy, told = walk(5, (96, 72)), []
+
+    def listen(job, backbone, group, start, tell, progress) -> torch.Tensor:
+        told.extend(row.trimasks for row in read_rows(job, None, range(5)))
+        return denoising.denoise_group(job, backbone, group, start, tell, progress)
+
+    monkeypatch.setattr(casper, "denoise_group", listen)
+    stack = run(toy, tmp_path, models, engine, size="64x96", trimask=painting(tmp_path, (96, 72)))
+    for [trimask] in told:
+        width = trimask.shape[1]
+        assert (trimask[:, [width // 6, width // 2, 5 * width // 6]] == [REMOVE, UNKNOWN, KEEP]).all()
+    assert len(told) == 5
+    for t, plate in enumerate(plates(stack)):
+        free = np.zeros((72, 96), bool)
+        free[:, 70:] = True  # beyond the rim, where both are mixed
+        for mask in toy.masks["box"][max(0, t - 1) : t + 2]:
+            free[:, cv2.dilate(mask, np.ones((1, 25))).any(0)] = False
+        np.testing.assert_array_equal(plate[free], toy.frames[t][free])
+
+
+def test_a_painted_trimask_is_for_one_object(models: Path, tmp_path: Path):
+    painted = painting(tmp_path, (64, 48))
+    toy = walk(2, names=("box", "ball"))
+    with pytest.raises(InputError, match="--trimask: got 2 objects, wanted one object"):
+        run(toy, tmp_path, models, "casper-wan-1.3b", trimask=painted)
+    with pytest.raises(InputError, match="--trimask: got --preserve too, wanted one object"):
+        run(walk(2), tmp_path / "b", models, "casper-wan-1.3b", trimask=painted, preserve=painted)
+    clip, masks = save(walk(2), tmp_path / "c")
+    with pytest.raises(InputError, match="--trimask: got --engine propagate, wanted an engine that runs a model"):
+        lamina.decompose(lamina.DecomposeConfig(input=clip, mask=masks, out=tmp_path / "out", trimask=painted))
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_lora_model_runs(models: Path, tmp_path: Path):

@@ -1,7 +1,7 @@
 """A clip as a model is shown it: small pictures, a trimask for each removal, and the background that is known."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,8 +11,8 @@ from torch import Tensor
 
 from lamina.area import resized_by_area
 from lamina.masks.binary import grow_square
-from lamina.masks.published import solid_mask
-from lamina.masks.trimask import REMOVE
+from lamina.masks.published import painted_trimask, solid_mask
+from lamina.masks.trimask import KEEP, REMOVE
 from lamina.motion.coordinates import resize_area
 from lamina.removal.casper_job import CasperJob
 from lamina.removal.plan import trimask_of
@@ -41,9 +41,11 @@ def read_rows(job: CasperJob, truth: Truth | None, frames: range) -> Iterator[Ro
     shot = job.shot
     kept = shot.preserve.read(frames.start, frames.stop) if shot.preserve else iter([None] * len(frames))
     seen = truth.read(frames.start, frames.stop) if truth else iter([None] * len(frames))
+    painted = shot.painted.read(frames.start, frames.stop) if shot.painted else iter([None] * len(frames))
     pairs = shot.read(frames.start, frames.stop)
-    for (frame, masks), preserve, known in zip(pairs, kept, seen, strict=True):
-        yield _row(job, frame, masks, preserve, known)
+    for (frame, masks), preserve, known, levels in zip(pairs, kept, seen, painted, strict=True):
+        row = _row(job, frame, masks, preserve, known)
+        yield row if levels is None else _repainted(job, row, levels)
 
 
 def _row(
@@ -66,6 +68,13 @@ def _row(
         untouched = kept & ~np.any(grown, axis=0)
         sure = [one | untouched for one in sure]
     return Row(small, trimasks, small if known is None else job.framing.small(known[0]), sure)
+
+
+def _repainted(job: CasperJob, row: Row, levels: UInt8[np.ndarray, "h w"]) -> Row:
+    """A row whose only removal is told what the user has painted; what is painted white is the clip's own."""
+    painted = painted_trimask(levels[None], job.framing.picture)[0]
+    sure = np.zeros(painted.shape, bool) if job.options.is_reference else painted == KEEP
+    return replace(row, trimasks=[painted], sure=[sure])
 
 
 def object_mask(job: CasperJob, mask: UInt8[np.ndarray, "h w"], grow: int) -> Bool[np.ndarray, "h2 w2"]:

@@ -41,6 +41,9 @@ class CasperOptions:
     anchor: bool = True
     """Background that other frames truly show is taken from there, and only the rest is made up. With --no-anchor the
     model makes up all of it."""
+    trimask: Path | None = None
+    """What the model is told, painted by hand, instead of what follows from the mask: black is removed, white is kept,
+    gray may hold effects. For clips with one object; nothing is anchored then, the painting decides."""
     preset: Literal["ours", "reference"] = "ours"
     """reference does as the published code does: pictures squeezed to the model's size, its padding in time, its
     windows, its noise; no anchor, and nothing put back that the model's codec lost."""
@@ -74,7 +77,7 @@ class CasperOptions:
 
     @property
     def is_anchored(self) -> bool:
-        return self.anchor and not self.is_reference
+        return self.anchor and not self.is_reference and self.trimask is None
 
 
 NAMES = tuple(field.name for field in fields(CasperOptions))
