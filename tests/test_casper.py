@@ -432,6 +432,16 @@ def test_a_model_that_loses_itself_leaves_nothing(file: str, tensor: str, said: 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("file", ["models_t5_umt5-xxl-enc-bf16.pth", "google/umt5-xxl/tokenizer.json"])
+def test_a_broken_encoder_is_told_before_anything_takes_long(file: str, models: Path, tmp_path: Path):
+    other, stages = shutil.copytree(models, tmp_path / "models"), []
+    broken = other / "Wan2.1-Fun-1.3B-InP" / file
+    broken.write_bytes(broken.read_bytes()[:-1000])
+    with pytest.raises(WeightsError, match="got .*, wanted a whole file"):
+        run(walk(2), tmp_path, other, "casper-wan-1.3b", lambda stage, *_: stages.append(stage))
+    assert not stages and not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("changed", [{"num_layers": None}, {"num_layers": 0}, {"num_layers": "two"}])
 def test_sizes_that_no_model_has_leave_nothing(changed: dict, models: Path, tmp_path: Path):
     other = shutil.copytree(models, tmp_path / "models")

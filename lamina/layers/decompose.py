@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -139,16 +140,17 @@ def _looked_up(config: DecomposeConfig, shot: Shot, report: Report) -> _Found:
 def _generated(config: DecomposeConfig, shot: Shot, weights: Weights, report: Report, note: Note) -> _Found:
     """From plate and solos that a model made, anchored on what `propagate` has seen."""
     job = casper_job(shot, weights.spec, config)
-    way, backbone = None, None
-    if not job.is_done:  # what is wrong with the model's files is to be said before anything takes long
+
+    @cache
+    def truth() -> Truth | None:
+        return Truth(write_drafts(shot, propagate, report), seen_of(shot)) if config.is_anchored else None
+
+    if not job.is_done:  # what is wrong with the model's files is said before the truth is looked for
         way = plan_way(job, weights)
         note("plan", {"engine": config.engine, **asdict(way)}, f"{config.engine}, {way}")
-        backbone = open_for(job, weights, way)
-    truth = Truth(write_drafts(shot, propagate, report), seen_of(shot)) if config.is_anchored else None
-    if way is not None and backbone is not None:
-        remove(job, backbone, way, truth, report)
+        remove(job, open_for(job, weights, way), way, truth, report)
     made = answers_of(job)
     solos = {name: made[name] for name in made if name != PLATE}
     order = find_order(config, shot.clip, shot.masks, made if solos else None)
-    given = Given(shot.clip, shot.masks, made[PLATE], list(solos.values()), truth)
+    given = Given(shot.clip, shot.masks, made[PLATE], list(solos.values()), truth())
     return _Found(order, lambda first: given_items(given, order, first))

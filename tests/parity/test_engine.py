@@ -42,7 +42,7 @@ def ran(recorded: Recorded, engine: str, folder: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(casper, "starting_noise", lambda *_: noise.transpose(1, 2) if frames_first else noise)
     monkeypatch.setattr(casper, "speak", lambda *_: (recorded["in/prompt_embeds"][0], image_features(recorded)))
     monkeypatch.setattr(casper, "piece_noise", lambda *_: lambda shape: recorded["in/video_noise"].reshape(shape))
-    casper.remove(job, backbone, Way("full", 1, 0.0), None, no_report)
+    casper.remove(job, backbone, Way("full", 1, 0.0), lambda: None, no_report)
     [found] = answers_of(job).values()
     written = np.stack(list(found.read())).astype(np.float64) / 65535
     wanted = recorded["out/frames"][0].permute(1, 2, 3, 0).double().numpy()[: len(written)]
