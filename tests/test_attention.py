@@ -188,6 +188,7 @@ def test_the_command(engine: str, models: Path, tmp_path: Path, capsys: pytest.C
         ({"effect": ("box=x", "box=y")}, "--effect box=y: got 'box', wanted one for each object"),
         ({"effect": ("cat",)}, "--effect cat: got 'cat', wanted NAME=PATH"),
         ({"size": "9x9"}, "--size 9x9"),
+        ({"seed": 2**63}, "--seed: got 9223372036854775808, wanted -9223372036854775808..9223372036854775807"),
     ],
 )
 def test_flags_that_do_not_fit(flags: dict, said: str, models: Path, tmp_path: Path):

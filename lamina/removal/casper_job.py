@@ -38,7 +38,8 @@ class CasperJob:
 
     @property
     def ahead(self) -> Ahead:
-        return Ahead(self.geometry, self.timing, self.framing.size, self.steps)
+        coded_frames = max(len(piece.coded_frames) for piece in (*self.encoded, *self.decoded))
+        return Ahead(self.geometry, self.timing, self.framing.size, self.steps, coded_frames)
 
     @property
     def latent_shape(self) -> tuple[int, int, int, int]:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lamina.backbones.interface import Backbone, Condition
+from lamina.errors import WeightsError
 from lamina.media.landing import whole_file
 from lamina.removal.anchored import anchored
 from lamina.removal.casper_job import CasperJob
@@ -54,7 +55,11 @@ def denoise_group(
     tell: Tell,
     progress: Progress,
 ) -> Float[Tensor, "n c t h w"]:
-    """Denoise some removals together from their starting noise, or go on with it."""
+    """Denoise some removals together from their starting noise, or go on with it.
+
+    Raises:
+        WeightsError: the network's answers are not finite.
+    """
     moves, file = backbone.schedule.moves(job.steps), job.steps_file(group)
     done, latents = read_steps(file, start)
     progress.tell(done)
@@ -66,11 +71,24 @@ def denoise_group(
     saved = time.monotonic()
     for step in sample(denoise, latents, moves, done):
         latents = step.latents
+        check_finite(job, latents, f"step {step.done} of {step.total}")
         if step.done == step.total or time.monotonic() - saved >= SAVE_SECONDS:
             save_steps(file, step)
             saved = time.monotonic()
         progress.tell(step.done)
     return latents
+
+
+def check_finite(job: CasperJob, made: Tensor, stage: str) -> None:
+    """Raise WeightsError where a model has lost itself: one number that is none spoils all pictures."""
+    if not torch.isfinite(made).all():
+        raise WeightsError(
+            f"{job.spec.name}, {stage}",
+            got="NaN or infinity in what the model makes of the clip",
+            wanted="finite numbers",
+            do="Are its files those that were published? `lamina weights check` prints their hashes. "
+            "If they are, try --storage fp32.",
+        )
 
 
 def read_steps(file: Path, start: Float[Tensor, "n c t h w"]) -> tuple[int, Float[Tensor, "n c t h w"]]:
