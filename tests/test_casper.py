@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +19,8 @@ from toy_casper import ENGINES, SMALL, bytes_of, config_of, model_folder, plates
 from toy_scenes import Toy, save, walk
 
 import lamina
+from lamina.backbones import wan
+from lamina.backbones.interface import denoiser_of
 from lamina.backbones.specs import WAN_1_3B
 from lamina.cli.main import main
 from lamina.errors import InputError, WeightsError
@@ -29,6 +32,7 @@ from lamina.removal.casper_frames import read_rows, read_shown
 from lamina.removal.casper_job import casper_job
 from lamina.removal.casper_options import CasperOptions
 from lamina.removal.shot import Shot
+from lamina.schedule import Level
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +225,35 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(
         assert ("denoise", 1) not in stages, "a step was made twice"
     if stage == "decode":
         assert "encode" not in dict(stages), "what was denoised was encoded again"
+
+
+def test_a_long_step_goes_on_at_the_window_it_was_at(
+    models: Path, unstopped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[float] = []
+    stop_after = [4]  # two windows per step: the run stops within the third step
+
+    def counting(backbone: Any, condition: Any):
+        denoise = denoiser_of(backbone, condition)
+
+        def denoise_counted(latents: Any, level: Level):
+            if len(asked) == stop_after[0] + 1:
+                raise Stopped
+            asked.append(level.timestep)
+            return denoise(latents, level)
+
+        return denoise_counted
+
+    monkeypatch.setattr(denoising, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(denoising, "LONG_SECONDS", 0.0)
+    monkeypatch.setattr(wan.Wan, "denoiser", counting)
+    short_windows(monkeypatch, "casper-wan-1.3b", 9, 4)
+    config = config_of(walk(13), tmp_path, models, "casper-wan-1.3b", steps=3)
+    with pytest.raises(Stopped):
+        lamina.decompose(config)
+    stop_after[0] = 100
+    assert bytes_of(lamina.decompose(config)) == bytes_of(unstopped)
+    assert len(asked) == 6 and len(set(asked)) == 3, "a window was denoised twice"
 
 
 def test_batches_give_what_all_at_once_gives(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

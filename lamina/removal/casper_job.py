@@ -62,6 +62,10 @@ class CasperJob:
         """How far removals that are denoised together have come."""
         return self.work / f"steps.{'+'.join(removal.name for removal in group)}.npz"
 
+    def window_file(self, group: Sequence[Removal], start: int) -> Path:
+        """What a window, known by its first latent frame, has come to in the step they are at."""
+        return self.work / f"window.{'+'.join(removal.name for removal in group)}.{start:07d}.npz"
+
     @property
     def plan_file(self) -> Path:
         return self.work / "plan.json"
