@@ -29,7 +29,7 @@ from benchmarks.casper_runs import built, gigabytes, removed, rounded, taken_apa
 from benchmarks.cuda_graph import Recorded
 from benchmarks.machine import circumstances
 from benchmarks.stopwatch import card_of, matrix_rate
-from benchmarks.tables import casper_bars, update_results
+from benchmarks.tables import casper_bars, casper_figures, update_results
 from lamina.backbones.machine import measure_machine
 from lamina.backbones.memory import MODES, Storage
 from lamina.backbones.plan import Machine, coding_operations, grid, network_operations, plan_run
@@ -244,6 +244,19 @@ def with_shares(found: dict[str, Any], rate: float) -> dict[str, Any]:
     return found
 
 
+def asked(name: str, found: dict[str, Any], toy: bool) -> dict[str, Any]:
+    """What is asked of a model, by name: figure, bar, and whether it is met; null where nothing is known yet."""
+    limits = json.loads(BARS.read_text())["casper_gpu"][name]
+    rows: dict[str, Any] = {}
+    for figure, value in casper_figures(found).items():
+        limit = limits.get(figure, {}).get("max")
+        met = None if toy or value is None or limit is None else value <= limit
+        rows[figure] = {"figure": value, "max": limit, "met": met}
+    peaks = [size for lap, size in found.get("removal", {}).get("all_steps", {}).items() if lap.endswith("_peak_gb")]
+    modes = {way: row.get("on_24_gb") for way, row in found.get("memory", {}).items() if way in WAYS}
+    return rows | {"peak_gb": max(peaks, default=None), "on_24_gb": {way: modes.get(way) for way in WAYS}}
+
+
 def bars(models: dict[str, Any]) -> Iterator[str]:
     """The figures that are held to a bar, one line each."""
     for name, found in models.items():
@@ -262,6 +275,7 @@ def measure(config: GpuConfig) -> dict[str, Any]:
         for part in config.parts:
             found[part] = _tried(lambda part=part, case=case: PARTS[part](case, config))
             with_shares(found, rate)
+            found["asked"] = asked(name, found, config.toy)
             print(name, part, json.dumps(found[part]), flush=True)
             if config.file is not None:
                 config.file.write_text(json.dumps(results, indent=1) + "\n")

@@ -266,11 +266,16 @@ def _casper_gpu(data: Entry) -> str:
 
 
 def casper_bars(name: str, found: Entry) -> dict[str, str]:
-    """A model's figures that are held to a bar, judged; None where one was not measured."""
-    removal, bars = found.get("removal", {}), _bars()["casper_gpu"].get(name, {})
+    """A model's figures that are held to a bar, judged; - where one was not measured."""
+    bars = _bars()["casper_gpu"].get(name, {})
+    return {key: judged(value, 2, bars.get(key)) for key, value in casper_figures(found).items()}
+
+
+def casper_figures(found: Entry) -> dict[str, float | None]:
+    """What bars are about, by name; None where it was not measured."""
+    removal = found.get("removal", {})
     figures = {f"{run}_s": removal.get(run, {}).get("total_s") for run in ("all_steps", "few_steps")}
-    figures["batch_ratio"] = found.get("batch", {}).get("ratio")
-    return {key: judged(value, 2, bars.get(key)) for key, value in figures.items()}
+    return figures | {"batch_ratio": found.get("batch", {}).get("ratio")}
 
 
 def _casper_runs(name: str, found: Entry) -> str:

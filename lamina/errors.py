@@ -3,6 +3,8 @@
 Library code raises them and never prints or exits; the command line turns one into a single line and exit code 2.
 """
 
+from functools import partial
+
 
 class LaminaError(Exception):
     """Something outside the program is not as it must be: a file, a flag, a disk.
@@ -14,6 +16,10 @@ class LaminaError(Exception):
     def __init__(self, what: str, *, got: str, wanted: str, do: str):
         super().__init__(f"{what}: got {got}, wanted {wanted}. {do}")
         self.what, self.got, self.wanted, self.do = what, got, wanted, do
+
+    def __reduce__(self):
+        """Errors go from process to process with all that they say."""
+        return partial(type(self), self.what, got=self.got, wanted=self.wanted, do=self.do), ()
 
 
 class InputError(LaminaError, ValueError):

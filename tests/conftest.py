@@ -42,3 +42,11 @@ def assert_same_pixels(found, wanted, tolerance: float = 0) -> None:
 @pytest.fixture(name="assert_same_pixels")
 def _assert_same_pixels():
     return assert_same_pixels
+
+
+@pytest.fixture
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No model that lies on this machine is found, and no hash is kept from test to test."""
+    for name in ("XDG_CACHE_HOME", "HF_HOME"):
+        monkeypatch.setenv(name, str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)

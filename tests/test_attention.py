@@ -17,6 +17,7 @@ from lamina.backbones.interface import Backbone, Condition
 from lamina.backbones.open import Loading, open_backbone
 from lamina.backbones.specs import BACKBONES, COG_GEOMETRY, WAN_GEOMETRY
 from lamina.backbones.weights import find_weights
+from lamina.cli.flags import parse
 from lamina.cli.main import main
 from lamina.errors import InputError, OutputError
 from lamina.removal.association import Regions, associate, level_near, tokens_of
@@ -92,11 +93,19 @@ def test_nothing_is_left_in_the_network(backbone: Backbone):
     assert not any(block._forward_hooks or block._forward_pre_hooks for block in blocks_of(network))
 
 
-def test_more_sets_than_fit_are_refused(backbone: Backbone):
-    sets = torch.ones(40, int(np.prod(tokens(backbone))))
-    with torch.inference_mode(), pytest.raises(ValueError, match="at most 16 sets at once, got 40"):
-        with attention_shares(network_of(backbone), sets):
-            backbone.answer(chance(1, 16, *LATENTS), level_near(backbone.schedule, 0.5), condition_of(backbone))
+def test_more_sets_than_an_answer_has_channels(backbone: Backbone):
+    """As many objects as one likes: each set's share is what it is alone."""
+    count = int(np.prod(tokens(backbone)))
+    sets = torch.stack([(chance(count, seed=k) > 0).float() for k in range(40)])
+    latents, level, condition = chance(1, 16, *LATENTS), level_near(backbone.schedule, 0.5), condition_of(backbone)
+    shares = []
+    for asked in (sets, sets[37:38]):
+        with torch.inference_mode(), attention_shares(network_of(backbone), asked) as found:
+            backbone.answer(latents, level, condition)
+        shares.append(found)
+    for together, alone in zip(*shares, strict=True):
+        assert together.shape == (1, 40, count)
+        torch.testing.assert_close(together[:, 37:38], alone)
 
 
 def test_figures_are_sums_over_tokens(backbone: Backbone):
@@ -176,8 +185,10 @@ def test_the_command(engine: str, models: Path, tmp_path: Path, capsys: pytest.C
     [
         ({"noise": 0.0}, r"--noise: got 0.0, wanted more than 0"),
         ({"effect": ("cat=x",)}, "--effect cat=x: got 'cat', wanted one of box"),
+        ({"effect": ("box=x", "box=y")}, "--effect box=y: got 'box', wanted one for each object"),
         ({"effect": ("cat",)}, "--effect cat: got 'cat', wanted NAME=PATH"),
         ({"size": "9x9"}, "--size 9x9"),
+        ({"seed": 2**63}, "--seed: got 9223372036854775808, wanted -9223372036854775808..9223372036854775807"),
     ],
 )
 def test_flags_that_do_not_fit(flags: dict, said: str, models: Path, tmp_path: Path):
@@ -185,6 +196,19 @@ def test_flags_that_do_not_fit(flags: dict, said: str, models: Path, tmp_path: P
     asked = {"input": clip, "mask": masks, "engine": "casper-wan-1.3b", "weights": models, "out": tmp_path / "out"}
     with pytest.raises(InputError, match=said):
         lamina.attention(lamina.AttentionConfig(**(asked | flags)))
+
+
+def test_every_object_may_have_its_effect():
+    flags = "clip -o out --engine casper-wan-1.3b --effect a=1 --effect b=2".split()
+    given = parse("attention", "", lamina.AttentionConfig, flags)
+    assert given.effect == ("a=1", "b=2")
+
+
+def test_an_effect_under_its_object_is_said(models: Path, tmp_path: Path):
+    clip, masks = save(walk(2), tmp_path)
+    asked = {"input": clip, "mask": masks, "effect": masks, "engine": "casper-wan-1.3b", "weights": models}
+    with pytest.warns(UserWarning, match="The effect of box lies within its grown mask alone"):
+        lamina.attention(lamina.AttentionConfig(**asked, out=tmp_path / "out", size="48x64", storage="fp32"))
 
 
 def test_a_folder_with_files_is_left_alone(models: Path, tmp_path: Path):

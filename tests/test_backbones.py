@@ -23,6 +23,7 @@ from lamina.sampling import sample, seeded, start_noise, windowed
 SIZE = (32, 48)
 FP32 = torch.float32
 EXACT = Loading(storage="fp32")
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +32,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cogvideox_folder(root)
     wan_folder(root)
     return wan_folder(root, lora=True)
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("XDG_CACHE_HOME", "HF_HOME"):
-        monkeypatch.setenv(name, str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
 
 
 def opened(folder: Path, name: str, loading: Loading = EXACT) -> Backbone:

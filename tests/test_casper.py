@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,15 +14,25 @@ import pytest
 import tifffile
 import torch
 from media_makers import write_images
+from safetensors.torch import load_file, save_file
 from toy_casper import ENGINES, SMALL, bytes_of, config_of, model_folder, plates, run, short_windows
 from toy_scenes import Toy, save, walk
 
 import lamina
+from lamina.backbones import wan
+from lamina.backbones.interface import denoiser_of
+from lamina.backbones.specs import WAN_1_3B
 from lamina.cli.main import main
 from lamina.errors import InputError, WeightsError
+from lamina.masks.trimask import KEEP, REMOVE, UNKNOWN
 from lamina.media.ffv1 import read_ffv1
+from lamina.media.mask_source import open_mask
 from lamina.removal import casper, denoising, plan
-from lamina.removal.casper_frames import read_shown
+from lamina.removal.casper_frames import read_rows, read_shown
+from lamina.removal.casper_job import casper_job
+from lamina.removal.casper_options import CasperOptions
+from lamina.removal.shot import Shot
+from lamina.schedule import Level
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +227,35 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(
         assert "encode" not in dict(stages), "what was denoised was encoded again"
 
 
+def test_a_long_step_goes_on_at_the_window_it_was_at(
+    models: Path, unstopped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[float] = []
+    stop_after = [4]  # two windows per step: the run stops within the third step
+
+    def counting(backbone: Any, condition: Any):
+        denoise = denoiser_of(backbone, condition)
+
+        def denoise_counted(latents: Any, level: Level):
+            if len(asked) == stop_after[0] + 1:
+                raise Stopped
+            asked.append(level.timestep)
+            return denoise(latents, level)
+
+        return denoise_counted
+
+    monkeypatch.setattr(denoising, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(denoising, "LONG_SECONDS", 0.0)
+    monkeypatch.setattr(wan.Wan, "denoiser", counting)
+    short_windows(monkeypatch, "casper-wan-1.3b", 9, 4)
+    config = config_of(walk(13), tmp_path, models, "casper-wan-1.3b", steps=3)
+    with pytest.raises(Stopped):
+        lamina.decompose(config)
+    stop_after[0] = 100
+    assert bytes_of(lamina.decompose(config)) == bytes_of(unstopped)
+    assert len(asked) == 6 and len(set(asked)) == 3, "a window was denoised twice"
+
+
 def test_batches_give_what_all_at_once_gives(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     kept: dict[str, dict[str, np.ndarray]] = {}
     monkeypatch.setattr(casper, "write_answers", spying(casper.write_answers, kept))
@@ -273,6 +314,50 @@ def test_preserved_regions_are_the_clips_own(models: Path, tmp_path: Path):
     assert judged > 1000
 
 
+def painting(folder: Path, size: tuple[int, int]) -> Path:
+    """The left third removed, the right third kept, and between what may hold effects; in the levels of the paper."""
+    levels = np.full(size[::-1], 128, np.uint8)
+    levels[:, : size[0] // 3], levels[:, -(size[0] // 3) :] = 0, 255
+    return write_images(folder / "painted", [levels]) / "shot.0000.png"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_painted_trimask_is_what_the_model_is_told(
+    engine: str, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    toy, told = walk(5, (96, 72)), []
+
+    def listen(job, backbone, group, start, tell, progress) -> torch.Tensor:
+        told.extend(row.trimasks for row in read_rows(job, None, range(5)))
+        return denoising.denoise_group(job, backbone, group, start, tell, progress)
+
+    monkeypatch.setattr(casper, "denoise_group", listen)
+    stack = run(toy, tmp_path, models, engine, size="64x96", trimask=painting(tmp_path, (96, 72)))
+    for [trimask] in told:
+        width = trimask.shape[1]
+        assert (trimask[:, [width // 6, width // 2, 5 * width // 6]] == [REMOVE, UNKNOWN, KEEP]).all()
+    assert len(told) == 5
+    for t, plate in enumerate(plates(stack)):
+        free = np.zeros((72, 96), bool)
+        free[:, 70:] = True  # beyond the rim, where both are mixed
+        for mask in toy.masks["box"][max(0, t - 1) : t + 2]:
+            free[:, cv2.dilate(mask, np.ones((1, 25))).any(0)] = False
+        np.testing.assert_array_equal(plate[free], toy.frames[t][free])
+
+
+def test_a_painted_trimask_is_for_one_object(models: Path, tmp_path: Path):
+    painted = painting(tmp_path, (64, 48))
+    toy = walk(2, names=("box", "ball"))
+    with pytest.raises(InputError, match="--trimask: got 2 objects, wanted one object"):
+        run(toy, tmp_path, models, "casper-wan-1.3b", trimask=painted)
+    with pytest.raises(InputError, match="--trimask: got --preserve too, wanted one object"):
+        run(walk(2), tmp_path / "b", models, "casper-wan-1.3b", trimask=painted, preserve=painted)
+    clip, masks = save(walk(2), tmp_path / "c")
+    with pytest.raises(InputError, match="--trimask: got --engine propagate, wanted an engine that runs a model"):
+        lamina.decompose(lamina.DecomposeConfig(input=clip, mask=masks, out=tmp_path / "out", trimask=painted))
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_lora_model_runs(models: Path, tmp_path: Path):
     assert len(plates(run(walk(2), tmp_path, models, "casper-wan-14b"))) == 2
 
@@ -291,6 +376,7 @@ def test_other_weights_are_another_run(models: Path, tmp_path: Path):
         ({"size": "64"}, "--size 64: got '64', wanted HxW"),
         ({"steps": 0}, "--steps: got 0, wanted 1..1000"),
         ({"batch": -1}, "--batch: got -1, wanted 0 or more"),
+        ({"seed": 10**22}, "--seed: got 1(0){22}, wanted -9223372036854775808..9223372036854775807"),
         ({"grow": -1}, "--grow: got -1, wanted 0 or more"),
         ({"device": "nowhere"}, "--device nowhere: got .*, wanted a device of this machine"),
     ],
@@ -341,6 +427,62 @@ def test_a_lora_of_another_base_leaves_nothing(models: Path, tmp_path: Path):
     (other / "casper-wan-14b.safetensors").symlink_to(models / "casper-wan-1.3b.safetensors")
     with pytest.raises(WeightsError, match="LoRA .*casper-wan-14b.safetensors.*trained on this base"):
         run(walk(2), tmp_path, other, "casper-wan-14b")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("left", range(8))
+def test_thin_objects_are_not_forgotten(left: int, tmp_path: Path):
+    """A rope of one pixel at an eighth of the clip's size, wherever it hangs."""
+    rope = np.zeros((96, 256), np.uint8)
+    rope[:, 40 + left] = 255
+    toy = replace(walk(1, (256, 96)), masks={"rope": [rope]})
+    clip, masks = save(toy, tmp_path)
+    opened = lamina.open_source(clip)
+    shot = Shot(opened, [open_mask("rope", Path(masks[0].partition("=")[2]), opened.info)], None, None, tmp_path, 1)
+    job = casper_job(shot, WAN_1_3B, CasperOptions(size="16x32", grow=0))
+    [row] = read_rows(job, None, range(1))
+    assert (row.trimasks[0] == REMOVE).any(0).nonzero()[0].tolist() == [5]
+    published = casper_job(shot, WAN_1_3B, CasperOptions(size="16x32", grow=0, preset="reference"))
+    [row] = read_rows(published, None, range(1))
+    assert not (row.trimasks[0] == REMOVE).any()
+
+
+@pytest.mark.parametrize(
+    ("file", "tensor", "said"),
+    [
+        ("casper-wan-1.3b.safetensors", "blocks.0.ffn.0.bias", "casper-wan-1.3b, step 1 of 2: got NaN or infinity"),
+        ("Wan2.1-Fun-1.3B-InP/Wan2.1_VAE.pth", "decoder.head.2.bias", "casper-wan-1.3b, decoding of plate: got NaN"),
+    ],
+)
+def test_a_model_that_loses_itself_leaves_nothing(file: str, tensor: str, said: str, models: Path, tmp_path: Path):
+    other = shutil.copytree(models, tmp_path / "models")
+    load, save = (load_file, save_file) if file.endswith("safetensors") else (torch.load, torch.save)
+    tensors = load(other / file)
+    tensors[tensor][0] = float("nan")
+    save(tensors, other / file)
+    with pytest.raises(WeightsError, match=f"{said}.*lamina weights check"):
+        run(walk(2), tmp_path, other, "casper-wan-1.3b")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("file", ["models_t5_umt5-xxl-enc-bf16.pth", "google/umt5-xxl/tokenizer.json"])
+def test_a_broken_encoder_is_told_before_anything_takes_long(file: str, models: Path, tmp_path: Path):
+    other, stages = shutil.copytree(models, tmp_path / "models"), []
+    broken = other / "Wan2.1-Fun-1.3B-InP" / file
+    broken.write_bytes(broken.read_bytes()[:-1000])
+    with pytest.raises(WeightsError, match="got .*, wanted a whole file"):
+        run(walk(2), tmp_path, other, "casper-wan-1.3b", lambda stage, *_: stages.append(stage))
+    assert not stages and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("changed", [{"num_layers": None}, {"num_layers": 0}, {"num_layers": "two"}])
+def test_sizes_that_no_model_has_leave_nothing(changed: dict, models: Path, tmp_path: Path):
+    other = shutil.copytree(models, tmp_path / "models")
+    file = other / "Wan2.1-Fun-1.3B-InP" / "config.json"
+    config = json.loads(file.read_text()) | changed
+    file.write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
+    with pytest.raises(WeightsError, match="sizes of .*config.json: got .*, wanted those of this model"):
+        run(walk(2), tmp_path, other, "casper-wan-1.3b")
     assert not (tmp_path / "out").exists()
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmarks import casper_gpu
-from benchmarks.casper_gpu import PARTS, SWITCHES, WAYS, GpuConfig, beforehand, main
+from benchmarks.casper_gpu import PARTS, SWITCHES, WAYS, GpuConfig, asked, beforehand, main
 from benchmarks.casper_models import CASES, TOYS, Chance, Held, build, condition_of, model_of, show
 from benchmarks.casper_runs import taken_apart
 from benchmarks.cuda_graph import Recorded
@@ -42,6 +42,8 @@ def test_all_of_it_runs_at_toy_size(tmp_path: Path, capsys: pytest.CaptureFixtur
         failed = {name: row["error"] for name, row in found["switches"].items() if "error" in row}
         assert set(failed) == NOT_ON_A_CPU, failed
         assert found["switches"]["plain"]["step_gain"] == 1 and found["switches"]["plain"]["share_of_matrix_rate"] >= 0
+        assert set(found["asked"]) == {"all_steps_s", "few_steps_s", "batch_ratio", "peak_gb", "on_24_gb"}
+        assert set(found["asked"]["on_24_gb"]) == set(WAYS) and found["asked"]["all_steps_s"]["met"] is None
     assert "nothing about speed" in said and "cogvideox all_steps_s: " in said and "(<= 2.6 " in said
     tables = SECTIONS["casper_gpu"](results)
     assert "### wan: 9 frames of 32x48, 2 steps" in tables and "| attention cudnn | - |" in tables
@@ -91,6 +93,18 @@ def test_figures_are_held_to_their_bars():
         "batch_ratio": "2.50 (<= 2.6 met)",
     }
     assert casper_bars("wan", {}) == {"all_steps_s": "-", "few_steps_s": "-", "batch_ratio": "-"}
+
+
+def test_what_is_asked_is_told_by_name():
+    """Every bar, met or not, peak memory, and which modes do with 24 GB."""
+    laps = {"total_s": 19.0, "denoise_s": 15.0, "denoise_peak_gb": 27.5, "decode_peak_gb": 31.0}
+    found = {"removal": {"all_steps": laps, "few_steps": {"total_s": 5.0}}, "batch": {"error": "no memory"}}
+    told = asked("cogvideox", found | {"memory": {"tiled bf16": {"on_24_gb": True}}}, toy=False)
+    assert told["all_steps_s"] == {"figure": 19.0, "max": 20, "met": True}
+    assert told["few_steps_s"] == {"figure": 5.0, "max": 4, "met": False}
+    assert told["batch_ratio"] == {"figure": None, "max": 2.6, "met": None}
+    assert told["peak_gb"] == 31.0 and told["on_24_gb"]["tiled bf16"] and told["on_24_gb"]["full bf16"] is None
+    assert asked("wan", found, toy=True)["all_steps_s"] == {"figure": 19.0, "max": 45, "met": None}
 
 
 def test_without_an_accelerator_it_says_so(monkeypatch: pytest.MonkeyPatch):

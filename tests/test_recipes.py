@@ -39,22 +39,26 @@ def test_what_is_written_is_read(tmp_path: Path):
         (("frames = 9\n", ""), "recipe.toml: data: got no frames"),
         (("batch = 2", 'batch = "2"'), "batch: got '2', wanted a whole number"),
         (("batch = 2", "batch = true"), "batch: got True, wanted a whole number"),
-        (("rate = 0.001", 'rate = "fast"'), "optimizer: rate: got 'fast', wanted a number"),
+        (("rate = 0.001", 'rate = "fast"'), "optimizer: rate: got 'fast', wanted a finite number"),
         (("checkpointing = true", "checkpointing = 1"), "checkpointing: got 1, wanted true or false"),
         (('model = "casper-wan-1.3b"', "model = 3"), "model: got 3, wanted text"),
         (('method = "full"', 'method = "half"'), "method: got 'half', wanted 'full' or 'lora'"),
         (("betas = [0.9, 0.999]", "betas = [0.9]"), r"betas: got \[0.9\], wanted a list of 2"),
         (("batch = 2", "batch = "), "recipe .*recipe.toml: got Invalid value"),
-        (("batch = 2", "batch = 0"), "recipe: got .*, wanted steps, batch, at_once and save_every of at least 1"),
-        (("ema = 0.999", "ema = 1.0"), "got ema = 1.0, wanted within 0..1, or left out"),
+        (("batch = 2", "batch = 0"), r"steps, batch, at_once, save_every: got \(4, 0, 1, 2\), wanted at least 1"),
+        (("ema = 0.999", "ema = 1.0"), "recipe: ema: got 1.0, wanted at least 0, less than 1; 0.0 averages nothing"),
         (("clip_start = 5.0", "clip_start = 0.5"), "clip_start >= 1"),
         (("kind = \"shards\"", "kind = \"sprites\""), "source 'pairs'.*wanted a path for shards, and none for sprites"),
         (("blind = 0.9", "blind = 1.9"), "conditioning: got .*, wanted shares within 0..1"),
-        (("strata = 1", "strata = 0"), "got strata = 0, wanted at least 1"),
+        (("strata = 1", "strata = 0"), "got strata = 0, wanted 1..1000"),
+        (("strata = 1", "strata = 1001"), "got strata = 1001, wanted 1..1000"),
+        (("strata = 1", "most_difference = -1.0"), "got most_difference = -1.0, wanted above 0, or left out"),
+        (("strata = 1", "most_difference = nan"), "most_difference: got nan, wanted a finite number"),
+        (("rate = 0.001", "rate = inf"), "rate: got inf, wanted a finite number"),
         (("rank = 128", "rank = 0"), "lora: got .*, wanted rank >= 1 and alpha > 0"),
         (("workers = 0", "workers = -1"), "got workers = -1, wanted at least 0"),
-        (("\nevery = 2", "\nevery = 0"), "validation: got .*, wanted every and steps >= 1"),
-        (("seed = 0", "seed = -1"), "got seed = -1"),
+        (("\nevery = 2", "\nevery = 0"), "validation: got .*, wanted every and steps >= 1, pairs >= 0"),
+        (("seed = 0", "seed = -1"), "recipe: seed: got -1"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(tmp_path: Path, change: tuple[str, str], message: str):
@@ -101,6 +105,7 @@ def test_recipes_of_the_project(path: Path):
     assert shares == pytest.approx(PAPER_WEIGHTS)
     assert {source.category for source in data.sources} == set(CATEGORIES)
     assert recipe.conditioning.most_difference == (50.0 if "wan" in recipe.model else None)
+    assert recipe.optimizer.clip_start == (5.0 if "wan" in recipe.model else 1.0), "DeepSpeed knows no such thing"
     assert (recipe.method == "lora") == BACKBONES[recipe.model].is_lora
     head = path.read_text().split("\n\n")[0]
     assert all(word in head for word in ("lamina train", "H100", "hours")), "a recipe opens with its price"

@@ -1,18 +1,26 @@
 """Which removals there are, what each is told, how they are grouped, and what a machine makes of it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from toy_scenes import save, walk
 
 from lamina.backbones.memory import MODES
 from lamina.backbones.plan import Machine, Model, NetworkSizes, plan_run
-from lamina.backbones.specs import WAN_GEOMETRY
+from lamina.backbones.specs import WAN_1_3B, WAN_GEOMETRY
 from lamina.backbones.timing import plan_timing
 from lamina.errors import InputError
 from lamina.masks.trimask import KEEP, REMOVE, UNKNOWN
+from lamina.media.mask_source import open_mask
+from lamina.media.source import open_source
 from lamina.removal import plan
+from lamina.removal.casper_job import casper_job
+from lamina.removal.casper_options import CasperOptions
 from lamina.removal.plan import Ahead, batches, check_patience, choose_way, needed_removals, trimask_of
+from lamina.removal.shot import Shot
 
 SIZES = NetworkSizes(30, 1536, 8960, 512, 4096, (1, 2, 2), False, 257)
 MODEL = Model("wan", SIZES, 3 * 10**9, 10**8, 10**9, WAN_GEOMETRY)
@@ -90,6 +98,26 @@ def test_then_a_mode_that_fits(mode: str):
     if room >= need(1, "full"):
         pytest.skip("nothing is saved at this size")
     assert choose_way(MODEL, AHEAD, 3, machine(room), "bf16", "auto", 0).batch == 1
+
+
+def test_a_long_clip_takes_no_more_memory_but_for_its_latents():
+    short, long = (
+        plan_run(MODEL, Ahead(WAN_GEOMETRY, plan_timing(WAN_GEOMETRY, n), (480, 832), 50, 81).run(1), machine(0))
+        for n in (81, 4081)
+    )
+    assert long.host_bytes == short.host_bytes
+    latents = 4000 * 480 * 832
+    for stage in ("denoise", "decode"):
+        assert 0 < long.device_bytes[stage] - short.device_bytes[stage] <= 1.2 * latents
+    assert long.device_bytes["encode"] == short.device_bytes["encode"]
+
+
+def test_a_job_says_how_much_of_a_clip_is_coded_at_once(tmp_path: Path):
+    clip, masks = save(walk(190, (16, 16)), tmp_path)
+    opened = open_source(clip)
+    shot = Shot(opened, [open_mask("box", Path(masks[0].partition("=")[2]), opened.info)], None, None, tmp_path, 1)
+    assert casper_job(shot, WAN_1_3B, CasperOptions(size="16x16")).ahead.coded_frames == 4 * (8 + 1 + 20 - 1) + 1
+    assert casper_job(shot, WAN_1_3B, CasperOptions(size="16x16", preset="reference")).ahead.coded_frames == 197
 
 
 def test_nothing_fits():

@@ -30,6 +30,7 @@ from lamina.train.task import Losses
 ROOT = Path(__file__).parents[1]
 CPU_NORMS = pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight:UserWarning")
 LEARNING = OptimizerConfig(rate=5e-3, warmup_steps=0, clip_norm=1.0)
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +39,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cogvideox_folder(root)
     wan_folder(root)
     return wan_folder(root, lora=True)
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("XDG_CACHE_HOME", "HF_HOME"):
-        monkeypatch.setenv(name, str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
 
 
 @pytest.fixture
@@ -154,6 +148,18 @@ def test_the_folder_of_another_run(config, change: dict, message: str):
         follow_recipe(config(toy_recipe(steps=1, **change)))
 
 
+def test_other_pairs_under_the_same_name(config, tmp_path: Path):
+    """A run that goes on with them would not be the one that was stopped."""
+    given, elsewhere = config(toy_recipe(steps=1)), tmp_path / "elsewhere"
+    follow_recipe(given)
+    toy_shards(elsewhere, first_seed=50)
+    with pytest.raises(OutputError, match="belongs to another run: got pairs.pairs = .*, wanted pairs.pairs = "):
+        follow_recipe(replace(given, data=elsewhere))
+    (tmp_path / "pairs").rename(tmp_path / "moved")
+    toy_shards(tmp_path / "again")
+    assert follow_recipe(replace(given, data=tmp_path / "again")).steps == 1
+
+
 def test_the_folder_of_something_else(config, tmp_path: Path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "holiday.txt").write_text("mine")
@@ -165,6 +171,15 @@ def test_missing_pairs(config, tmp_path: Path):
     with pytest.raises(MediaError, match="elsewhere/pairs/index.json: got No such file"):
         follow_recipe(config(toy_recipe(), data=tmp_path / "elsewhere"))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_damaged_shard_is_named_whoever_reads_it(config, tmp_path: Path, workers: int):
+    recipe = toy_recipe(validation=ValidationConfig(pairs=0))
+    given = config(replace(recipe, data=replace(recipe.data, workers=workers)))
+    (tmp_path / "pairs" / "00000.safetensors").write_bytes(b"x" * 100)
+    with pytest.raises(MediaError, match="^[^\n]*00000.safetensors: got [^\n]*, wanted a whole shard. Make the shards"):
+        follow_recipe(given)
 
 
 def test_a_batch_that_groups_cannot_make(config):

@@ -37,6 +37,7 @@ CPU = torch.device("cpu")
 NEVER = ConditioningConfig(prompt_dropped=0.0, image_dropped=0.0, blind=0.0)
 LORA = LoraConfig(rank=RANK, alpha=2.0)
 FULL = ("casper-cog-5b", "casper-wan-1.3b")
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +54,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         own = root / base / "diffusion_pytorch_model.safetensors"
         own.write_bytes((root / f"{name}.safetensors").read_bytes())
     return root
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("XDG_CACHE_HOME", "HF_HOME"):
-        monkeypatch.setenv(name, str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
 
 
 def pair_of(recipe: Recipe, seed: int = 0) -> Pair:

@@ -2,6 +2,9 @@
 
 import json
 import math
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_training import pixel_state, pixel_step
 
-from lamina.errors import InputError, MediaError, TrainingError
+from lamina.errors import InputError, MediaError, OutputError, TrainingError
 from lamina.synth.mix import MixConfig
 from lamina.train.checkpoints import KEPT, checkpoints, load_checkpoint, save_checkpoint
 from lamina.train.ema import Ema
@@ -165,6 +168,41 @@ def test_saving_changes_nothing(tmp_path):
         "state.json",
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == [path.name for path in kept]
+
+
+def test_what_a_stop_has_left_is_cleared_away(tmp_path):
+    """Half written, and half removed: the step that is saved next is one of them."""
+    state = saved_once(tmp_path)
+    for name in (".00000001.part", "00000001", "00000003"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "network.safetensors").write_bytes(b"x")
+    assert [path.name for path in checkpoints(tmp_path)] == ["00000002"]
+    state.step = 3
+    save_checkpoint(tmp_path, state)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000002", "00000003"]
+
+
+@contextmanager
+def no_file_longer_than(size: int) -> Iterator[None]:
+    """As a disk that is full: the system refuses to write more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_keeps_the_checkpoints_before(tmp_path):
+    state = saved_once(tmp_path)
+    state.step = 3
+    message = "writing .*00000003: got .*File too large.*, wanted a writable place with enough free space"
+    with no_file_longer_than(50), pytest.raises(OutputError, match=message):
+        save_checkpoint(tmp_path, state)
+    assert [path.name for path in tmp_path.iterdir()] == ["00000002"]
+    write_entry(tmp_path, {"step": 1})
+    with no_file_longer_than(5), pytest.raises(OutputError, match="writing .*log.jsonl: got File too large"):
+        write_entry(tmp_path, {"step": 2})
 
 
 def saved_once(folder) -> TrainState:

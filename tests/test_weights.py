@@ -25,10 +25,11 @@ from lamina.backbones.lora import Merged
 from lamina.backbones.open import Loading, check_encoders, load_wan_vae, open_backbone
 from lamina.backbones.renaming import renamed
 from lamina.backbones.specs import BACKBONES, COG_5B, WAN_1_3B, WAN_14B, BackboneSpec
+from lamina.backbones.survey import WeightsConfig, survey_weights
 from lamina.backbones.tokenizer import open_tokenizer
 from lamina.backbones.wan_names import TRANSFORMER, vae
 from lamina.backbones.wan_vae import VaeSizes, build_vae, vae_sizes
-from lamina.backbones.weights import find_weights, get_spec, sha256_of, snapshots
+from lamina.backbones.weights import find_casper, find_weights, get_spec, sha256_of, snapshots
 from lamina.cli.main import main
 from lamina.errors import InputError, WeightsError
 
@@ -232,6 +233,29 @@ def test_a_lora_of_another_base(folder: Path):
         open_model(folder, WAN_14B)
 
 
+def test_numbers_of_another_kind(folder: Path):
+    tensors = load_file(folder / CASPER_WAN)
+    save_file({name: tensor.to(torch.int32) for name, tensor in tensors.items()}, folder / CASPER_WAN)
+    with pytest.raises(WeightsError, match=r"got \S+ of torch.int32, wanted torch.float32 or the like"):
+        open_model(folder, WAN_1_3B)
+
+
+def test_a_lora_whose_alpha_is_no_number(folder: Path):
+    lora = load_file(folder / "casper-wan-14b.safetensors")
+    first = "lora_unet__blocks_0_ffn_0.alpha"
+    save_file(lora | {first: torch.ones(2)}, folder / "casper-wan-14b.safetensors")
+    with pytest.raises(WeightsError, match=r"LoRA .*: got 1 of 32 layers .* size: lora_unet__blocks_0_ffn_0, want"):
+        open_model(folder, WAN_14B)
+
+
+@pytest.mark.parametrize("listed", [3, None, {"x": 3}])
+def test_an_index_that_lists_nothing(folder: Path, listed: object):
+    file = folder / COG_BASE / "text_encoder" / "model.safetensors.index.json"
+    write_json(file, {"weight_map": listed})
+    with pytest.raises(WeightsError, match=r"model.safetensors.index.json: got weight_map .*, wanted files by the na"):
+        open_model(folder, COG_5B)
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -287,6 +311,20 @@ def test_a_casper_file_in_shards(folder: Path):
     for number, names in enumerate((sorted(tensors)[:30], sorted(tensors)[30:])):
         save_file({name: tensors[name] for name in names}, folder / "casper-wan-1.3b" / f"part{number}.safetensors")
     open_model(folder, WAN_1_3B)
+    [state] = survey_weights(WeightsConfig(action="check", model="casper-wan-1.3b", weights=folder))
+    assert set(state.files[0].sha256) == {f"casper-wan-1.3b/part{number}.safetensors" for number in (0, 1)}
+
+
+def test_files_of_one_name_in_base_and_casper_are_both_recorded(folder: Path):
+    """Downloaded, both may be called diffusion_pytorch_model.safetensors."""
+    part = sorted((folder / WAN_14B_BASE).glob("diffusion_pytorch_model*"))[0]
+    (folder / "casper-wan-14b").mkdir()
+    shutil.move(folder / "casper-wan-14b.safetensors", folder / "casper-wan-14b" / part.name)
+    # its name counts shards, of which the second is missing
+    names = {path.name for path in find_casper(WAN_14B, folder)}
+    shutil.copy(folder / "casper-wan-14b" / part.name, folder / "casper-wan-14b" / sorted(names)[1])
+    files = find_weights(WAN_14B, folder).all_files()
+    assert {f"casper-wan-14b/{part.name}", part.name} <= set(files)
 
 
 def test_hashes_are_remembered_until_a_file_changes(tmp_path: Path):
@@ -332,8 +370,10 @@ def test_the_command_checks(folder: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["weights", "check", "--weights", str(folder), "--json"]) == 0
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert [model["name"] for model in last["models"]] == list(BACKBONES)
-    hashes = {file["name"]: file["sha256"] for file in last["models"][1]["files"] if file["needed"]}
-    assert all(len(digest) == 64 for name, digest in hashes.items()), hashes
+    assert all(file["sha256"] for file in last["models"][1]["files"] if file["needed"])
+    listed = {name: digest for file in last["models"][0]["files"] for name, digest in file["sha256"].items()}
+    shards = {name for name in listed if name.startswith("text_encoder/model-")}
+    assert len(shards) == 2 and all(len(digest) == 64 for digest in listed.values()), "a hash for every shard"
 
 
 def test_the_command_names_what_is_wrong(folder: Path, capsys: pytest.CaptureFixture[str]):

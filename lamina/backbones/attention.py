@@ -85,10 +85,10 @@ def _shares(given: dict[str, Any], sets: Tensor) -> Float[Tensor, "n k tokens"]:
     """Heads' mean of attention to sets; of query, key and value `n heads tokens d`, those of the video the last."""
     query, key, value = given["query"], given["key"], given["value"]
     tokens = sets.shape[1]
-    inside = torch.zeros_like(value)
-    if len(sets) > inside.shape[-1]:
-        raise ValueError(f"at most {inside.shape[-1]} sets at once, got {len(sets)}")
-    inside[..., -tokens:, : len(sets)] = sets.T.to(value)
-    answer = ATTENTION(query, key, inside, scale=given.get("scale"))
-    shares = answer[..., -tokens:, : len(sets)].float().mean(1)
-    return rearrange(shares, "n tokens k -> n k tokens").cpu()
+    answers = []
+    for some in sets.split(value.shape[-1]):  # as many at once as values have channels
+        inside = torch.zeros_like(value)
+        inside[..., -tokens:, : len(some)] = some.T.to(value)
+        answer = ATTENTION(query, key, inside, scale=given.get("scale"))
+        answers.append(answer[..., -tokens:, : len(some)].float().mean(1))
+    return rearrange(torch.cat(answers, dim=-1), "n tokens k -> n k tokens").cpu()

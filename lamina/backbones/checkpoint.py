@@ -4,6 +4,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +60,13 @@ def shards(folder: Path, pattern: str) -> tuple[Path, ...]:
     """The files of a pattern, there or not: those that an index beside them lists, or all that fit.
 
     Files that count themselves are called `..-00002-of-00007..`; where one of them is there, all seven are given.
+
+    Raises:
+        WeightsError: the index is none.
     """
     index = min(folder.glob(pattern + ".index.json"), default=None)
     if index is not None:
-        return tuple(index.parent / name for name in sorted(set(read_json(index).get("weight_map", {}).values())))
+        return tuple(index.parent / name for name in _listed(index))
     found = set(folder.glob(pattern))
     for file in list(found):
         if counted := COUNTED.fullmatch(file.name):
@@ -87,6 +91,20 @@ def read_json(path: Path) -> dict[str, Any]:
     return found
 
 
+@contextmanager
+def reading_sizes(source: str) -> Iterator[None]:
+    """While this is entered, sizes that no model has are a fault of the file `source`.
+
+    Raises:
+        WeightsError: something is missing, or there is no such model.
+    """
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, ZeroDivisionError, RuntimeError) as error:
+        do = "Take the files of this very model: `lamina weights list` says which."
+        raise WeightsError(f"sizes of {source}", got=_reason(error), wanted="those of this model", do=do) from error
+
+
 def build_on_meta(make: Callable[[], nn.Module], source: str) -> nn.Module:
     """A module without memory for its weights; what it computes for itself, such as tables of positions, is real.
 
@@ -96,12 +114,12 @@ def build_on_meta(make: Callable[[], nn.Module], source: str) -> nn.Module:
         WeightsError: there is no such module with these sizes.
     """
     accelerate = imported("accelerate")
-    try:
-        with torch.random.fork_rng(devices=[]), accelerate.init_empty_weights(include_buffers=False):
-            return make()
-    except (TypeError, ValueError, KeyError, ZeroDivisionError, RuntimeError) as error:
-        do = "Take the files of this very model: `lamina weights list` says which."
-        raise WeightsError(f"sizes of {source}", got=_reason(error), wanted="those of this model", do=do) from error
+    with (
+        reading_sizes(source),
+        torch.random.fork_rng(devices=[]),
+        accelerate.init_empty_weights(include_buffers=False),
+    ):
+        return make()
 
 
 def load_strictly(
@@ -130,6 +148,8 @@ def load_strictly(
         if tensor is None:
             raise _differs(source, f"{name} of shape {_shape(tensors[name])}", _shape(wanted[name]))
         is_number = tensor.is_floating_point()
+        if is_number != wanted[name].is_floating_point():
+            raise _differs(source, f"{name} of {tensor.dtype}", f"{wanted[name].dtype} or the like")
         loaded[name] = tensor.to(_kept_dtype(module, name) or dtype) if is_number else tensor
     module.load_state_dict(loaded | {name: loaded[of] for name, of in copies.items()}, strict=True, assign=True)
     return module.requires_grad_(False).eval()
@@ -160,6 +180,15 @@ def imported(package: str) -> Any:
             wanted="the extra `models`",
             do="Install it with: pip install 'lamina[models]'.",
         ) from error
+
+
+def _listed(index: Path) -> list[str]:
+    """The files that an index of shards names."""
+    listed = read_json(index).get("weight_map")
+    if not isinstance(listed, dict) or not all(isinstance(name, str) for name in listed.values()):
+        wanted = "files by the names of their tensors under `weight_map`"
+        raise WeightsError(f"{index}", got=f"weight_map {listed!r:.40}", wanted=wanted, do="Download it again.")
+    return sorted(set(listed.values()))
 
 
 def _open_safetensors(file: Path) -> Any:

@@ -6,8 +6,8 @@ reads padding too, its clip is made slightly noisy, and its latents come in pair
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,14 @@ from torch import Tensor, nn
 
 from lamina.backbones.checkpoint import build_on_meta, imported
 from lamina.backbones.cogvideox_vae import decode_video
-from lamina.backbones.interface import Condition, Geometry, denoiser_of
+from lamina.backbones.interface import Condition, Geometry
 from lamina.backbones.mask_latents import merged_in_time
 from lamina.backbones.memory import MemoryMode, coded
 from lamina.backbones.posterior import encode_posterior
+from lamina.backbones.published import Published
 from lamina.backbones.text_encoders import EmbedText
 from lamina.backbones.tuning import PLAIN, Tuning
-from lamina.sampling import Denoiser, NoiseSource
+from lamina.sampling import NoiseSource
 from lamina.schedule import DdimSchedule, Level
 
 VIDEO_NOISE = 0.0563
@@ -52,7 +53,7 @@ def arguments(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class CogVideoX:
+class CogVideoX(Published):
     """A `Backbone`."""
 
     transformer: Any
@@ -72,27 +73,11 @@ class CogVideoX:
     tuning: Tuning = PLAIN
     """As transformer and VAE were prepared for."""
 
-    @cached_property
-    def network(self) -> Any:
-        return self.place(self.transformer)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """What is computed in."""
-        return self.vae.dtype
-
-    def embed_text(self, prompt: str) -> Float[Tensor, "tokens d"]:
-        return self.text_encoder(prompt)
-
     def embed_image(self, frame: Float[Tensor, "3 h w"]) -> None:
         return None
 
     def encode(self, frames: Float[Tensor, "t 3 h w"], noise: NoiseSource | None = None) -> Float[Tensor, "c lt lh lw"]:
-        return self._encode(self._video(frames), noise)
-
-    def _video(self, frames: Tensor) -> Tensor:
-        """-1..1. All arithmetic on pictures is done on the device."""
-        return 2 * rearrange(frames.to(self.device), "t c h w -> c t h w") - 1
+        return self._encode(self.video_of(frames), noise)
 
     def _encode(self, video: Tensor, noise: NoiseSource | None = None) -> Tensor:
         def coder(piece: Tensor) -> Tensor:
@@ -106,8 +91,7 @@ class CogVideoX:
         def coder(piece: Tensor) -> Tensor:
             return decode_video(self.vae, piece / self.vae.config.scaling_factor)
 
-        video = coded(coder, latents.to(self.device, self.dtype), self.geometry.spatial, self.mode)
-        return rearrange(video.float() / 2 + 0.5, "c t h w -> t c h w").clamp(0, 1).cpu()
+        return self.frames_by(coder, latents)
 
     def condition(
         self,
@@ -132,7 +116,7 @@ class CogVideoX:
         return self._told(self._encode(self._noisy(frames, strength, noise), noise), [trimask], text)
 
     def _noisy(self, frames: Tensor, deviation: float, noise: NoiseSource) -> Tensor:
-        video = self._video(frames)
+        video = self.video_of(frames)
         return noisy_video(video, deviation, noise) if deviation else video
 
     def _told(self, video: Tensor, trimasks: Sequence[UInt8[np.ndarray, "t h w"]], text: Tensor) -> Condition:
@@ -156,12 +140,6 @@ class CogVideoX:
                 return_dict=False,
             )[0]
         return rearrange(answer, "n t c h w -> n c t h w")
-
-    def denoiser(self, condition: Condition) -> Denoiser:
-        return denoiser_of(self, condition)
-
-    def with_network(self, network: Any) -> "CogVideoX":
-        return replace(self, place=lambda transformer: network)
 
 
 def noisy_video(video: Float[Tensor, "3 t h w"], deviation: float, noise: NoiseSource) -> Float[Tensor, "3 t h w"]:

@@ -54,7 +54,8 @@ class Merged(Mapping[str, Tensor]):
         if name is None or module + DOWN not in self._lora or module + UP not in self._lora:
             return False
         down, up = self._lora[module + DOWN], self._lora[module + UP]
-        matrices = down.ndim == up.ndim == 2 and len(down) == up.shape[1]
+        matrices = down.ndim == up.ndim == 2 and len(down) == up.shape[1] > 0
+        matrices &= module + ALPHA not in self._lora or self._lora[module + ALPHA].numel() == 1
         return matrices and (up.shape[0], down.shape[1]) == tuple(self._base[name].shape)
 
 

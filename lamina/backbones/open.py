@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lamina.backbones import cogvideox, wan, wan_names
-from lamina.backbones.checkpoint import load_strictly, open_checkpoint, read_json
+from lamina.backbones.checkpoint import load_strictly, open_checkpoint, read_json, reading_sizes
 from lamina.backbones.cogvideox import CogVideoX
 from lamina.backbones.image_encoder import embed_with_clip, load_clip
 from lamina.backbones.interface import Backbone
@@ -81,6 +81,8 @@ def check_encoders(weights: Weights, loading: Loading) -> None:
 
 def open_cogvideox(weights: Weights, loading: Loading) -> CogVideoX:
     sizes = read_json(weights.base / "transformer" / SIZES)
+    with reading_sizes(f"{weights.base / 'transformer' / SIZES}"):
+        text_tokens = int(sizes["max_text_seq_length"])
     transformer = cogvideox.build_transformer(sizes)
     load_strictly(transformer, open_checkpoint(weights.casper), _named(weights), loading.dtype)
     vae = cogvideox.build_vae(read_json(weights.base / "vae" / SIZES))
@@ -95,7 +97,7 @@ def open_cogvideox(weights: Weights, loading: Loading) -> CogVideoX:
         device=torch.device(loading.device),
         mode=MODES[loading.mode],
         place=_place(loading),
-        text_encoder=partial(_embed_with_t5, weights, _use(_open_t5, weights, loading), sizes["max_text_seq_length"]),
+        text_encoder=partial(_embed_with_t5, weights, _use(_open_t5, weights, loading), text_tokens),
         record=record_of(weights, loading),
         video_noise=cogvideox.VIDEO_NOISE if sizes.get("add_noise_in_inpaint_model") else 0.0,
         tuning=TUNINGS[loading.tuning],

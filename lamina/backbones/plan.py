@@ -4,11 +4,12 @@ Memory of what is computed was counted tensor by tensor on modules of the publis
 a test counts again. Operations are multiplications and additions of matrix products and convolutions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from lamina.backbones.checkpoint import read_json, shards
+from lamina.backbones.checkpoint import read_json, reading_sizes, shards
 from lamina.backbones.interface import Geometry
 from lamina.backbones.memory import MODES, TILE_LATENTS, Storage
 from lamina.backbones.timing import Timing
@@ -24,6 +25,9 @@ RESERVE_BYTES, SLACK = 600 * 10**6, 1.1
 """What a device's driver and libraries take, and how much memory is lost between tensors."""
 EFFICIENCY = 0.55
 """Share of the rate of large matrix products that a whole network reaches; assumed."""
+HOST_PICTURES = 6
+"""Of a piece of the clip in the host's memory: as read, as known, as shown to the codec and got back, what that loses,
+and an answer; float32."""
 BLOCKS_AT_ONCE = 2
 """When they are fetched: the one that computes and the next."""
 
@@ -93,11 +97,15 @@ class Run:
     items: int
     """Trimasks that are denoised together."""
     steps: int
+    coded_frames: int
+    """Of them, coded together at most: all, or a piece of a long clip."""
 
     @classmethod
-    def of(cls, timing: Timing, size: tuple[int, int], items: int, steps: int) -> "Run":
+    def of(
+        cls, timing: Timing, size: tuple[int, int], items: int, steps: int, coded_frames: int | None = None
+    ) -> "Run":
         windows = tuple(len(window) for window in timing.windows.windows)
-        return cls(windows, timing.padded_frames, *size, items, steps)
+        return cls(windows, timing.padded_frames, *size, items, steps, coded_frames or timing.padded_frames)
 
 
 @dataclass(frozen=True)
@@ -144,13 +152,17 @@ class Model:
 
     @classmethod
     def of(cls, weights: Weights) -> "Model":
-        """From the headers and sizes of a model's files."""
+        """From the headers and sizes of a model's files.
+
+        Raises:
+            WeightsError: a file of sizes is not this model's.
+        """
         spec = weights.spec
         if spec.kind == "cogvideox":
-            network = cogvideox_sizes(read_json(weights.base / "transformer" / "config.json"))
+            network = _sizes(weights.base / "transformer" / "config.json", cogvideox_sizes)
             vae, encoders = "vae/diffusion_pytorch_model*.safetensors", ["text_encoder/model*.safetensors"]
         else:
-            network = wan_sizes(read_json(weights.base / "config.json"))
+            network = _sizes(weights.base / "config.json", wan_sizes)
             vae, encoders = "Wan2.1_VAE.pth", ["models_t5*.pth", "models_clip*.pth"]
         transformer = shards(weights.base, "diffusion_pytorch_model*.safetensors") if spec.is_lora else weights.casper
         return cls(
@@ -161,6 +173,15 @@ class Model:
             encoder_bytes=max(_bytes(shards(weights.base, encoder)) for encoder in encoders),
             geometry=spec.geometry,
         )
+
+
+def _sizes(file: Path, read: Callable[[Mapping[str, Any]], NetworkSizes]) -> NetworkSizes:
+    found = read_json(file)
+    with reading_sizes(f"{file}"):
+        sizes = read(found)
+        if min(sizes.layers, sizes.width, sizes.inner, *sizes.patch) < 1:
+            raise ValueError(f"{sizes.layers} layers of width {sizes.width}")
+    return sizes
 
 
 def cogvideox_sizes(config: Mapping[str, Any]) -> NetworkSizes:
@@ -193,7 +214,7 @@ def plan_run(model: Model, run: Run, machine: Machine, storage: Storage = "bf16"
         "decode": vae + resident + latents + coding_bytes(model, run, storage, held.tiles, decoding=True),
     }
     stages = {name: int(size * SLACK) + RESERVE_BYTES for name, size in stages.items()}
-    video = run.frames * run.height * run.width * 3 * 4 * (run.items + 1)
+    pictures = run.coded_frames * run.height * run.width * (3 * 4 * HOST_PICTURES + 2 * run.items)
     waiting = max(encoder, transformer)  # files pass through the host's memory on their way
     step = run.items * sum(network_operations(model.network, grid(model, run, window)) for window in run.windows)
     coding = coding_operations(model, run)
@@ -201,7 +222,7 @@ def plan_run(model: Model, run: Run, machine: Machine, storage: Storage = "bf16"
     if held.offload_blocks:
         moved = transformer * len(run.windows) * run.steps / machine.transfer_bytes_per_second
         seconds = max(seconds, moved + coding / (machine.operations_per_second * EFFICIENCY))
-    return Plan(mode, stages, waiting + video, run.steps * step + coding, seconds)
+    return Plan(mode, stages, waiting + pictures, run.steps * step + coding, seconds)
 
 
 def choose_mode(model: Model, run: Run, machine: Machine, storage: Storage = "bf16") -> Plan:
@@ -258,11 +279,11 @@ def network_bytes(model: Model, run: Run, storage: Storage) -> int:
 
 
 def coding_bytes(model: Model, run: Run, storage: Storage, tiles: bool, *, decoding: bool) -> int:
-    """What is in memory at most while a VAE codes one clip, weights apart."""
+    """What is in memory at most while a VAE codes one piece of a clip, weights apart."""
     codec, side = CODECS[model.kind], TILE_LATENTS * model.geometry.spatial
     height, width = (min(size, side) if tiles else size for size in (run.height, run.width))
     piece = codec.piece_frames * height * width * codec.width
-    video = run.frames * run.height * run.width * 3 * (2 if decoding else 1) * (2 if tiles else 1)
+    video = run.coded_frames * run.height * run.width * 3 * (2 if decoding else 1) * (2 if tiles else 1)
     return int((codec.live[decoding] * piece + video) * BYTES[storage])
 
 

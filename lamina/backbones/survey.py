@@ -1,6 +1,6 @@
 """The task: which model files are needed, where they come from, whether they are there, and whether they are whole."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
@@ -48,8 +48,8 @@ class FileState:
     there: bool
     needed: bool
     source: str
-    sha256: str = ""
-    """Filled in by `check`; of shards the first one's."""
+    sha256: dict[str, str] = field(default_factory=dict)
+    """Filled in by `check`: of the file, or of each of its shards, by name."""
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,11 @@ def _checked(spec: BackboneSpec, folder: Path) -> ModelState:
     weights, loading = find_weights(spec, folder), Loading()
     hashes: dict[str, str] = open_backbone(weights, loading).record["sha256"]
     check_encoders(weights, loading)
-    files = tuple(_with_hash(state, hashes) for state in state_of(spec, folder).files)
+    casper, *others = state_of(spec, folder).files
+    casper = replace(casper, sha256={name: hashes[name] for name in weights.casper_files})
+    files = (casper, *(_with_hashes(state, hashes) for state in others))
     return ModelState(spec.name, spec.base_license, spec.casper_license, (str(weights.base),), files, checked=True)
 
 
-def _with_hash(state: FileState, hashes: dict[str, str]) -> FileState:
-    fitting = [digest for name, digest in hashes.items() if fnmatchcase(name, state.name)]
-    return FileState(**{**vars(state), "sha256": fitting[0] if fitting else ""})
+def _with_hashes(state: FileState, hashes: dict[str, str]) -> FileState:
+    return replace(state, sha256={name: digest for name, digest in hashes.items() if fnmatchcase(name, state.name)})

@@ -6,25 +6,25 @@ modulation, norms and the embedding of time in float32, from the same numbers, a
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from einops import rearrange, repeat
+from einops import repeat
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from lamina.backbones.checkpoint import build_on_meta, imported, require_names
 from lamina.backbones.image_encoder import EmbedImage
-from lamina.backbones.interface import Condition, Geometry, denoiser_of
+from lamina.backbones.interface import Condition, Geometry
 from lamina.backbones.mask_latents import stacked_in_time
 from lamina.backbones.memory import MemoryMode, coded
 from lamina.backbones.posterior import encode_posterior
+from lamina.backbones.published import Published
 from lamina.backbones.text_encoders import UMT5_TOKENS, EmbedText, padded_text
 from lamina.backbones.tuning import PLAIN, Tuning
-from lamina.sampling import Denoiser, NoiseSource
+from lamina.sampling import NoiseSource
 from lamina.schedule import FlowSchedule, Level
 
 IMAGE_TOKENS = 257
@@ -87,7 +87,7 @@ class Sinusoid(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class Wan:
+class Wan(Published):
     """A `Backbone`."""
 
     transformer: Any
@@ -106,18 +106,6 @@ class Wan:
     tuning: Tuning = PLAIN
     """As transformer and VAE were prepared for."""
 
-    @cached_property
-    def network(self) -> Any:
-        return self.place(self.transformer)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """What is computed in."""
-        return self.vae.dtype
-
-    def embed_text(self, prompt: str) -> Float[Tensor, "tokens d"]:
-        return self.text_encoder(prompt)
-
     def embed_image(self, frame: Float[Tensor, "3 h w"]) -> Float[Tensor, "image_tokens e"]:
         return self.image_encoder(frame)
 
@@ -130,8 +118,7 @@ class Wan:
             drawn = 0 if noise is None else torch.exp(found.logvar / 2) * noise(found.mean.shape).to(found.mean)
             return (found.mean - mean) * inverse + drawn
 
-        video = 2 * rearrange(frames.to(self.device), "t c h w -> c t h w") - 1
-        return coded(coder, video.to(self.dtype), 1 / self.geometry.spatial, self.mode)
+        return coded(coder, self.video_of(frames).to(self.dtype), 1 / self.geometry.spatial, self.mode)
 
     def decode(self, latents: Float[Tensor, "c lt lh lw"]) -> Float[Tensor, "t 3 h w"]:
         mean, inverse = self._statistics()
@@ -140,8 +127,7 @@ class Wan:
             with torch.inference_mode():
                 return self.vae.decode((piece / inverse + mean)[None], return_dict=False)[0][0]
 
-        video = coded(coder, latents.to(self.device, self.dtype), self.geometry.spatial, self.mode)
-        return rearrange(video.float() / 2 + 0.5, "c t h w -> t c h w").clamp(0, 1).cpu()
+        return self.frames_by(coder, latents)
 
     def _statistics(self) -> tuple[Tensor, Tensor]:
         """Mean and inverse deviation of the channels of latents, rounded as the published code does."""
@@ -191,9 +177,3 @@ class Wan:
                 encoder_hidden_states_image=repeat(condition.image, "k d -> n k d", n=items),
                 return_dict=False,
             )[0]
-
-    def denoiser(self, condition: Condition) -> Denoiser:
-        return denoiser_of(self, condition)
-
-    def with_network(self, network: Any) -> "Wan":
-        return replace(self, place=lambda transformer: network)

@@ -32,11 +32,17 @@ class Weights:
         """Files of the base."""
         return shards(self.base, pattern)
 
+    @property
+    def casper_files(self) -> dict[str, Path]:
+        """The Casper file or its shards, by their path in the user's folder."""
+        single = self.casper[0].name == self.spec.casper.pattern
+        return {path.name if single else f"{self.spec.name}/{path.name}": path for path in self.casper}
+
     def all_files(self) -> dict[str, Path]:
         """All that is read, the tokenizer's files included, by name: of the base, its path in there."""
         needed = [path for file in self.spec.files if file.needed for path in self.files(file.pattern)]
         names = {path.relative_to(self.base).as_posix(): path for path in needed if path.is_file()}
-        return {path.name: path for path in self.casper} | names
+        return self.casper_files | names
 
 
 def get_spec(name: str) -> BackboneSpec:

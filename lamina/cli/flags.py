@@ -31,6 +31,7 @@ MARKS: dict[str, tuple[Any, ...]] = {
     "model": (tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")),
     "out": (tyro.conf.arg(aliases=["-o"]),),
     "mask": (tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=PATH")),
+    "effect": (tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=PATH")),
     "solo": (tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=PATH")),
     "without": (tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME")),
     "order": (tyro.conf.arg(metavar="FAR,...,NEAR"),),

@@ -37,11 +37,10 @@ def located(state: Any) -> Iterator[str]:
 
 
 def checked(state: Any) -> Iterator[str]:
-    """What was read, with its hash."""
+    """What was read, each file with its hash."""
     yield f"{state.name}: every tensor is there under its name and in its shape"
     for file in state.files:
-        if file.sha256:
-            yield f"  {file.sha256}  {file.name}"
+        yield from (f"  {digest}  {name}" for name, digest in file.sha256.items())
 
 
 def size(count: int) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import repeat
@@ -19,13 +20,13 @@ from lamina.errors import InputError
 from lamina.layers.inputs import Opened, name_and_path, open_clip, open_masks
 from lamina.layers.job import workers
 from lamina.levels import from_levels
-from lamina.masks.published import grown_mask, solid_mask
 from lamina.media.landing import refuse_existing, whole_folder
 from lamina.media.mask_source import MaskSource, open_mask
 from lamina.media.movie import write_movie
 from lamina.motion.coordinates import resize_area
 from lamina.removal.association import Association, Regions, associate, level_near, tokens_of
 from lamina.removal.casper import choose_for, encode, open_for, speak
+from lamina.removal.casper_frames import object_mask
 from lamina.removal.casper_job import CasperJob, casper_job
 from lamina.removal.casper_options import PROMPT, CasperOptions, check_asked
 from lamina.report import Report, no_report
@@ -56,7 +57,7 @@ class AttentionConfig:
     """NAME=PATH: an object's name and its mask. Once per object."""
     effect: tuple[str, ...] = ()
     """NAME=PATH: where this object's shadow, reflection and the like are, with or without the object: its layer's alpha
-    will do. With it, blocks get a score of how well they sense effects."""
+    will do. With it, blocks get a score of how well they sense effects. Once per object."""
     labels: Path | None = None
     """Folder of label images instead of masks: one value or palette colour per object."""
     frames: str | None = None
@@ -147,10 +148,11 @@ def _open_effects(entries: tuple[str, ...], masks: list[MaskSource]) -> dict[str
     pairs = [name_and_path("--effect", entry) for entry in entries]
     for name, path in pairs:
         if name not in names:
-            wanted = f"one of {', '.join(sorted(names))}"
+            wanted = f"one of {', '.join(sorted(names))}" if names else "one for each object"
             raise InputError(f"--effect {name}={path}", got=repr(name), wanted=wanted, do="Name an object with a mask.")
+        names.remove(name)  # once only
     like = masks[0].like
-    return {name: open_mask(name, Path(path), like) for name, path in pairs}
+    return {name: open_mask(f"effect of {name}", Path(path), like) for name, path in pairs}
 
 
 def _regions(
@@ -160,6 +162,9 @@ def _regions(
     objects, around = [], []
     for mask in masks:
         solid, beside = _read_object(job, mask, effects.get(mask.name))
+        if mask.name in effects and not beside.any():
+            said = f"The effect of {mask.name} lies within its grown mask alone: blocks get no score for it."
+            warnings.warn(said, stacklevel=3)
         objects.append(solid)
         around.append(beside)
     shown = list(job.timing.shown)
@@ -174,9 +179,9 @@ def _read_object(
     solid, beside = [], []
     shades = effect.read() if effect else repeat(None)
     for frame, shade in zip(mask.read(), shades, strict=False):
-        solid.append(padded(solid_mask(frame[None], (height, width))[0]))
+        solid.append(padded(object_mask(job, frame, 0)))
         seen = np.zeros((height, width), bool) if shade is None else resize_area(shade, (width, height)) >= EFFECT_LEAST
-        beside.append(padded(seen & ~grown_mask(frame[None], (height, width))[0]))
+        beside.append(padded(seen & ~object_mask(job, frame, job.options.grow)))
     return np.stack(solid), np.stack(beside)
 
 

@@ -2,7 +2,8 @@
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -11,12 +12,13 @@ from lamina.backbones.specs import BACKBONES
 from lamina.backbones.weights import Weights, find_weights
 from lamina.errors import InputError
 from lamina.layers.given import Given, given_items
-from lamina.layers.inputs import open_inputs
+from lamina.layers.inputs import Opened, open_inputs
 from lamina.layers.items import Item, found_items
 from lamina.layers.job import make_stack, settings_of, workers
 from lamina.layers.options import LayerOptions, check_options, find_order
 from lamina.layers.solve import SolveConfig
 from lamina.layers.write import Job, effects_of, seen_of, write_drafts
+from lamina.media.mask_source import MaskSource, open_mask
 from lamina.media.stack import OrderRun
 from lamina.removal.answers import answers_of
 from lamina.removal.casper import loading_of, open_for, plan_way, remove
@@ -71,8 +73,8 @@ def decompose(config: DecomposeConfig, report: Report = no_report, note: Note = 
     """
     opened, solve = open_inputs(config), SolveConfig(split=config.split)
     check_options(config, [mask.name for mask in opened.masks])
-    weights = _find_model(config)
-    files = [*(mask.path for mask in opened.masks), config.preserve, config.plate]
+    weights, painted = _find_model(config), _open_painted(config, opened)
+    files = [*(mask.path for mask in opened.masks), config.preserve, config.plate, config.trimask]
     settings = recorded(settings_of(config, solve, files), weights is not None)
     if weights is not None:
         model = record_of(weights, loading_of(config))
@@ -81,7 +83,7 @@ def decompose(config: DecomposeConfig, report: Report = no_report, note: Note = 
         warnings.warn("the clip has one frame: no other shows what is behind the objects, it is made up", stacklevel=2)
 
     def job(work: Path) -> Job:
-        shot = opened.shot(work, workers())
+        shot = replace(opened.shot(work, workers()), painted=painted)
         found = _looked_up(config, shot, report) if weights is None else _generated(config, shot, weights, report, note)
         names = [mask.name for mask in opened.masks]
         return Job(opened.clip.info, work, names, found.order, found.items, solve, shot.workers, config.fit)
@@ -106,6 +108,20 @@ def _find_model(config: DecomposeConfig) -> Weights | None:
     return find_weights(spec, config.weights)
 
 
+def _open_painted(config: DecomposeConfig, opened: Opened) -> MaskSource | None:
+    """The trimask that the user has painted."""
+    if config.trimask is None:
+        return None
+    if len(opened.masks) > 1 or config.preserve is not None:
+        raise InputError(
+            "--trimask",
+            got="--preserve too" if len(opened.masks) == 1 else f"{len(opened.masks)} objects",
+            wanted="one object, and all that the model is told in the painting",
+            do="Leave --trimask out, or paint what is to be kept white and run once per object.",
+        )
+    return open_mask("trimask", config.trimask, opened.clip.info)
+
+
 @dataclass(frozen=True)
 class _Found:
     """What an engine has found: who is in front of whom, and all that layers are made of, from any frame on."""
@@ -124,16 +140,17 @@ def _looked_up(config: DecomposeConfig, shot: Shot, report: Report) -> _Found:
 def _generated(config: DecomposeConfig, shot: Shot, weights: Weights, report: Report, note: Note) -> _Found:
     """From plate and solos that a model made, anchored on what `propagate` has seen."""
     job = casper_job(shot, weights.spec, config)
-    way, backbone = None, None
-    if not job.is_done:  # what is wrong with the model's files is to be said before anything takes long
+
+    @cache
+    def truth() -> Truth | None:
+        return Truth(write_drafts(shot, propagate, report), seen_of(shot)) if config.is_anchored else None
+
+    if not job.is_done:  # what is wrong with the model's files is said before the truth is looked for
         way = plan_way(job, weights)
         note("plan", {"engine": config.engine, **asdict(way)}, f"{config.engine}, {way}")
-        backbone = open_for(job, weights, way)
-    truth = Truth(write_drafts(shot, propagate, report), seen_of(shot)) if config.is_anchored else None
-    if way is not None and backbone is not None:
-        remove(job, backbone, way, truth, report)
+        remove(job, open_for(job, weights, way), way, truth, report)
     made = answers_of(job)
     solos = {name: made[name] for name in made if name != PLATE}
     order = find_order(config, shot.clip, shot.masks, made if solos else None)
-    given = Given(shot.clip, shot.masks, made[PLATE], list(solos.values()), truth)
+    given = Given(shot.clip, shot.masks, made[PLATE], list(solos.values()), truth())
     return _Found(order, lambda first: given_items(given, order, first))

@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from lamina.errors import OutputError
+
+FAILED_TENSORS = "Error while serializing: "
+"""How safetensors begins to say what the system said while tensors were written; it has no number of its own."""
 
 
 @contextmanager
@@ -18,7 +23,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises OutputError when the place is not writable or full.
     """
     part = path.with_name(f".{path.name}.part")
-    with _writing(path):
+    with writing(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield part
@@ -36,7 +41,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """
     refuse_existing(path)
     part = path.with_name(f".{path.name}.part")
-    with _writing(path):
+    with writing(path):
         try:
             shutil.rmtree(part, ignore_errors=True)  # left by a killed process
             part.mkdir(parents=True)
@@ -59,13 +64,22 @@ def refuse_existing(path: Path) -> None:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
+    """For what is added to a file that is there. Raises OutputError when the place is not writable or full."""
     try:
         yield
     except OSError as error:  # PyAV's errors of the file system are OSErrors too
-        raise OutputError(
-            f"writing {path}",
-            got=os.strerror(error.errno) if error.errno else str(error),
-            wanted="a writable place with enough free space",
-            do="Free some space, or choose another output folder.",
-        ) from error
+        raise _not_writable(path, os.strerror(error.errno) if error.errno else str(error)) from error
+    except SafetensorError as error:
+        if not str(error).startswith(FAILED_TENSORS):
+            raise
+        raise _not_writable(path, str(error).removeprefix(FAILED_TENSORS)) from error
+
+
+def _not_writable(path: Path, got: str) -> OutputError:
+    return OutputError(
+        f"writing {path}",
+        got=got,
+        wanted="a writable place with enough free space",
+        do="Free some space, or choose another output folder.",
+    )

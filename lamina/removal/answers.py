@@ -20,6 +20,7 @@ from lamina.media.ffv1 import join_segments, read_ffv1, write_segment
 from lamina.removal.anchored import pixel_share, shown
 from lamina.removal.casper_frames import Row, as_picture, read_rows, read_shown
 from lamina.removal.casper_job import CasperJob
+from lamina.removal.denoising import check_finite
 from lamina.removal.pieces import Piece, decode_piece
 from lamina.removal.truth import Truth
 from lamina.report import Report
@@ -72,6 +73,7 @@ def _write_piece(
         if removal.name not in latents:
             continue
         decoded = decode_piece(backbone, piece, latents[removal.name])
+        check_finite(job, decoded, f"decoding of {removal.name}")
         pictures = _pictures(job, decoded, rows, lost, number)
         pts = info.pts[frames.start : frames.stop]
         write_segment(job.segment(removal, piece), pictures, pts, info.time_base, info.color)

@@ -11,7 +11,7 @@ on where a stopped run was:
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import cache
 
@@ -38,6 +38,9 @@ from lamina.removal.plan import Removal, Way, batches, check_patience, choose_wa
 from lamina.removal.starting_noise import piece_noise, published_noise, shared_noise
 from lamina.removal.truth import Truth
 from lamina.report import Report
+
+Spoken = tuple[Tensor, Tensor | None]
+"""What prompt and first frame say to a network."""
 
 
 def plan_way(job: CasperJob, weights: Weights) -> Way:
@@ -79,11 +82,19 @@ def open_for(job: CasperJob, weights: Weights, way: Way) -> Backbone:
     return open_backbone(weights, loading_of(job.options, way.mode, way.tuning))
 
 
-def remove(job: CasperJob, backbone: Backbone, way: Way, truth: Truth | None, report: Report) -> None:
-    """Write a movie for each removal: `job.movie`. truth: the background that is known, for an anchor."""
-    start = starting_noise(job, backbone)
-    told = telling(job, backbone, truth, report)
-    groups = batches(job.removals, way.batch)
+def remove(
+    job: CasperJob, backbone: Backbone, way: Way, find_truth: Callable[[], Truth | None], report: Report
+) -> None:
+    """Write a movie for each removal: `job.movie`. find_truth: looks for the background that is known, for an anchor.
+
+    Raises:
+        WeightsError: an encoder's file is not what it should be; said before the background is looked for.
+    """
+    groups, spoken = batches(job.removals, way.batch), cache(lambda: speak(job, backbone))
+    if not any(job.steps_file(group).exists() for group in groups):
+        spoken()
+    truth, start = find_truth(), starting_noise(job, backbone)
+    told = telling(job, backbone, spoken, truth, report)
     latents: dict[str, Tensor] = {}
     for number, group in enumerate(groups):
         progress = Progress(report, number * job.steps, len(groups) * job.steps)
@@ -102,16 +113,16 @@ def starting_noise(job: CasperJob, backbone: Backbone) -> Float[Tensor, "n c t h
     return published_noise(seed, job.latent_shape, count, backbone.device, dtype, frames_first=frames_first)
 
 
-def speak(job: CasperJob, backbone: Backbone) -> tuple[Tensor, Tensor | None]:
+def speak(job: CasperJob, backbone: Backbone) -> Spoken:
     """What prompt and first frame say to the network."""
     [first] = job.shot.clip.read(0, 1)
     return backbone.embed_text(job.options.prompt), backbone.embed_image(as_frames([to_levels(first)])[0])
 
 
-def telling(job: CasperJob, backbone: Backbone, truth: Truth | None, report: Report) -> Tell:
+def telling(
+    job: CasperJob, backbone: Backbone, spoken: Callable[[], Spoken], truth: Truth | None, report: Report
+) -> Tell:
     """What the network is told of any group of removals; what they share is encoded once, when first asked for."""
-
-    spoken = cache(lambda: speak(job, backbone))
 
     @cache
     def whole() -> Told:
@@ -130,7 +141,7 @@ def telling(job: CasperJob, backbone: Backbone, truth: Truth | None, report: Rep
 def encode(
     job: CasperJob,
     backbone: Backbone,
-    spoken: tuple[Tensor, Tensor | None],
+    spoken: Spoken,
     group: Sequence[Removal],
     truth: Truth | None,
     report: Report,

@@ -1,7 +1,7 @@
 """A clip as a model is shown it: small pictures, a trimask for each removal, and the background that is known."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,12 +9,17 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Float32, UInt8
 from torch import Tensor
 
-from lamina.masks.published import grown_mask, solid_mask
-from lamina.masks.trimask import REMOVE
+from lamina.area import resized_by_area
+from lamina.masks.binary import grow_square
+from lamina.masks.published import painted_trimask, solid_mask
+from lamina.masks.trimask import KEEP, REMOVE
 from lamina.motion.coordinates import resize_area
 from lamina.removal.casper_job import CasperJob
 from lamina.removal.plan import trimask_of
 from lamina.removal.truth import Truth
+
+OBJECT_HALF = 128
+"""A mask's value, 0..255, from which on a pixel of the clip is object."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +41,11 @@ def read_rows(job: CasperJob, truth: Truth | None, frames: range) -> Iterator[Ro
     shot = job.shot
     kept = shot.preserve.read(frames.start, frames.stop) if shot.preserve else iter([None] * len(frames))
     seen = truth.read(frames.start, frames.stop) if truth else iter([None] * len(frames))
+    painted = shot.painted.read(frames.start, frames.stop) if shot.painted else iter([None] * len(frames))
     pairs = shot.read(frames.start, frames.stop)
-    for (frame, masks), preserve, known in zip(pairs, kept, seen, strict=True):
-        yield _row(job, frame, masks, preserve, known)
+    for (frame, masks), preserve, known, levels in zip(pairs, kept, seen, painted, strict=True):
+        row = _row(job, frame, masks, preserve, known)
+        yield row if levels is None else _repainted(job, row, levels)
 
 
 def _row(
@@ -49,7 +56,7 @@ def _row(
     known: tuple[np.ndarray, UInt8[np.ndarray, "r d v"]] | None,
 ) -> Row:
     height, width = size = job.framing.picture
-    grown = [grown_mask(mask[None], size, job.options.grow)[0] for mask in masks]
+    grown = [object_mask(job, mask, job.options.grow) for mask in masks]
     kept = None if preserve is None else solid_mask(preserve[None], size)[0]
     trimasks = [trimask_of(removal, grown, kept, job.options.marking) for removal in job.removals]
     small = job.framing.small(frame)
@@ -61,6 +68,26 @@ def _row(
         untouched = kept & ~np.any(grown, axis=0)
         sure = [one | untouched for one in sure]
     return Row(small, trimasks, small if known is None else job.framing.small(known[0]), sure)
+
+
+def _repainted(job: CasperJob, row: Row, levels: UInt8[np.ndarray, "h w"]) -> Row:
+    """A row whose only removal is told what the user has painted; what is painted white is the clip's own."""
+    painted = painted_trimask(levels[None], job.framing.picture)[0]
+    sure = np.zeros(painted.shape, bool) if job.options.is_reference else painted == KEEP
+    return replace(row, trimasks=[painted], sure=[sure])
+
+
+def object_mask(job: CasperJob, mask: UInt8[np.ndarray, "h w"], grow: int) -> Bool[np.ndarray, "h2 w2"]:
+    """An object at the size of the clip's picture in the model's, grown by a square.
+
+    The published loader asks how much of a pixel an object covers, and so forgets what is thinner than two pixels. Here
+    a pixel counts when the object is anywhere in it.
+    """
+    if job.options.is_reference:
+        solid = solid_mask(mask[None], job.framing.picture)[0]
+    else:
+        solid = resized_by_area((mask >= OBJECT_HALF)[None, ..., None], job.framing.picture)[0, ..., 0] > 0
+    return grow_square(solid, grow) if grow else solid
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ class CasperJob:
 
     @property
     def ahead(self) -> Ahead:
-        return Ahead(self.geometry, self.timing, self.framing.size, self.steps)
+        coded_frames = max(len(piece.coded_frames) for piece in (*self.encoded, *self.decoded))
+        return Ahead(self.geometry, self.timing, self.framing.size, self.steps, coded_frames)
 
     @property
     def latent_shape(self) -> tuple[int, int, int, int]:
@@ -60,6 +61,10 @@ class CasperJob:
     def steps_file(self, group: Sequence[Removal]) -> Path:
         """How far removals that are denoised together have come."""
         return self.work / f"steps.{'+'.join(removal.name for removal in group)}.npz"
+
+    def window_file(self, group: Sequence[Removal], start: int) -> Path:
+        """What a window, known by its first latent frame, has come to in the step they are at."""
+        return self.work / f"window.{'+'.join(removal.name for removal in group)}.{start:07d}.npz"
 
     @property
     def plan_file(self) -> Path:

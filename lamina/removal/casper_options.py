@@ -15,6 +15,8 @@ PROMPT = "empty scene"
 """The paper (Lee et al. 2025, section 3.2) finds that a plain one will do."""
 MOST_STEPS = 1000
 """Levels of noise that the models were trained with."""
+SEEDS = range(-(2**63), 2**63)
+"""That torch's generators take."""
 PASSING = ("weights", "yes")
 """Where files are and what a person agreed to are no part of a run's identity; what the files hold is."""
 
@@ -39,6 +41,9 @@ class CasperOptions:
     anchor: bool = True
     """Background that other frames truly show is taken from there, and only the rest is made up. With --no-anchor the
     model makes up all of it."""
+    trimask: Path | None = None
+    """What the model is told, painted by hand, instead of what follows from the mask: black is removed, white is kept,
+    gray may hold effects. For clips with one object; nothing is anchored then, the painting decides."""
     preset: Literal["ours", "reference"] = "ours"
     """reference does as the published code does: pictures squeezed to the model's size, its padding in time, its
     windows, its noise; no anchor, and nothing put back that the model's codec lost."""
@@ -72,7 +77,7 @@ class CasperOptions:
 
     @property
     def is_anchored(self) -> bool:
-        return self.anchor and not self.is_reference
+        return self.anchor and not self.is_reference and self.trimask is None
 
 
 NAMES = tuple(field.name for field in fields(CasperOptions))
@@ -96,6 +101,9 @@ def check_asked(options: CasperOptions, spec: BackboneSpec) -> None:
     wanted_size(options, spec)
     if options.steps is not None and not 1 <= options.steps <= MOST_STEPS:
         raise InputError("--steps", got=str(options.steps), wanted=f"1..{MOST_STEPS}", do="Between 4 and 50 is usual.")
+    if options.seed not in SEEDS:
+        wanted = f"{SEEDS.start}..{SEEDS.stop - 1}"
+        raise InputError("--seed", got=str(options.seed), wanted=wanted, do="Any smaller number will do.")
     if options.batch < 0:
         raise InputError("--batch", got=str(options.batch), wanted="0 or more", do="0 is as many as fit.")
     if options.grow < 0:

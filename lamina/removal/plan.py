@@ -72,10 +72,12 @@ class Ahead:
     size: tuple[int, int]
     """Height and width of its pictures."""
     steps: int
+    coded_frames: int | None = None
+    """Frames that are coded together at most; None is all of them."""
 
     def run(self, items: int) -> Run:
         """As far as memory and time depend on it."""
-        return Run.of(self.timing, self.size, items, self.steps)
+        return Run.of(self.timing, self.size, items, self.steps, self.coded_frames)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ class Shot:
     work: Path
     workers: int
     """Threads. The result does not depend on it."""
+    painted: MaskSource | None = None
+    """A trimask that the user has painted, for engines that are told one."""
 
     @property
     def frames(self) -> int:

@@ -33,13 +33,19 @@ def save_checkpoint(folder: Path, state: TrainState) -> None:
     """Write a checkpoint below `folder`; every process must call. Raises OutputError when it cannot be written."""
     gathered = {name: _whole(tensors) for name, tensors in _parts(state).items()}
     if state.accelerator.is_main_process:
+        _keep_only(checkpoints(folder), folder)
         with whole_folder(folder / f"{state.step:08}") as part:
             for name, tensors in gathered.items():
                 save_file(tensors, part / f"{name}.safetensors")
             (part / STATE).write_text(to_json(_words(state)), encoding="utf-8")
-        for old in checkpoints(folder)[:-KEPT]:
-            shutil.rmtree(old)
+        _keep_only(checkpoints(folder)[-KEPT:], folder)
     state.accelerator.wait_for_everyone()
+
+
+def _keep_only(kept: list[Path], folder: Path) -> None:
+    """Remove other checkpoints, and parts of some that a stop has left, half written or half removed."""
+    for path in {path for path in folder.glob("*") if path.is_dir()} - set(kept):
+        shutil.rmtree(path)
 
 
 def checkpoints(folder: Path) -> list[Path]:

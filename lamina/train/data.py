@@ -1,14 +1,15 @@
 """A recipe's pairs as one endless stream, this process's share of it, and the fixed pairs of validation."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
-from lamina.errors import InputError
+from lamina.errors import InputError, LaminaError
 from lamina.synth.augment import AugmentConfig
 from lamina.synth.mix import MixConfig, PairMix
 from lamina.synth.pair import Pair, PairSource
@@ -63,9 +64,41 @@ def validation_pairs(recipe: Recipe, folder: Path) -> list[Pair]:
     return list(islice(mix, recipe.validation.pairs))
 
 
+def pairs_identity(recipe: Recipe, folder: Path) -> dict[str, str]:
+    """Which pairs are trained on: of every source that lies on disk, a checksum over its pairs' own.
+
+    Raises MediaError when there are no shards where a source has them.
+    """
+    on_disk = {source.name: folder / source.path for source in recipe.data.used if source.path is not None}
+    return {name: _sum_of(entry.sha256 for entry in read_index(place).entries) for name, place in on_disk.items()}
+
+
+def _sum_of(words: Iterable[str]) -> str:
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]
+
+
 def stream(mix: PairMix, workers: int) -> Iterator[Pair]:
-    """This process's pairs from where the mix stands, made ahead by so many processes."""
-    return iter(DataLoader(mix, batch_size=None, num_workers=workers, generator=torch.Generator()))
+    """This process's pairs from where the mix stands, made ahead by so many processes.
+
+    Raises MediaError when a pair cannot be read, InputError when it does not fit, whichever process found that out.
+    """
+    for made in DataLoader(_Carried(mix), batch_size=None, num_workers=workers, generator=torch.Generator()):
+        if isinstance(made, LaminaError):
+            raise made
+        yield made
+
+
+class _Carried(IterableDataset):
+    """A mix whose errors come in the place of pairs: a loader hands on those that are raised as text alone."""
+
+    def __init__(self, mix: PairMix):
+        self.mix = mix
+
+    def __iter__(self) -> Iterator[Pair | LaminaError]:
+        try:
+            yield from self.mix
+        except LaminaError as error:
+            yield error
 
 
 def _augment(data: DataConfig) -> AugmentConfig:

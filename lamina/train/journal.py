@@ -6,14 +6,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lamina.media.landing import whole_file
+from lamina.media.landing import whole_file, writing
 
 JOURNAL = "log.jsonl"
 
 
 def write_entry(folder: Path, entry: Mapping[str, Any]) -> None:
-    """Add a line; `step` must be in it."""
-    with (folder / JOURNAL).open("a", encoding="utf-8") as file:
+    """Add a line; `step` must be in it. Raises OutputError when it cannot be written."""
+    with writing(folder / JOURNAL), (folder / JOURNAL).open("a", encoding="utf-8") as file:
         file.write(json.dumps(dict(entry), allow_nan=False) + "\n")
 
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from lamina.errors import InputError
 
+LEVELS = 1000
+"""Levels of noise that the models were trained with, and that are drawn from."""
 Category = Literal["omnimatte", "tripod", "rendered", "pasted"]
 CATEGORIES: tuple[Category, ...] = ("omnimatte", "tripod", "rendered", "pasted")
 """Of the paper; omnimatte and tripod together are the kind `real` of `paper_mix`."""
@@ -123,7 +125,9 @@ class ConditioningConfig:
     def __post_init__(self):
         shares = self.prompt_dropped, self.image_dropped, self.blind, self.shorter
         _require(all(0 <= share <= 1 for share in shares), "conditioning", self, "shares within 0..1")
-        _require(self.strata >= 1, "conditioning", f"strata = {self.strata}", "at least 1")
+        _require(1 <= self.strata <= LEVELS, "conditioning", f"strata = {self.strata}", f"1..{LEVELS}")
+        fits = self.most_difference is None or self.most_difference > 0
+        _require(fits, "conditioning", f"most_difference = {self.most_difference}", "above 0, or left out")
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,8 @@ class ValidationConfig:
     """Folder of shards in `--data` that are not trained on; None draws others of the training's own sources."""
 
     def __post_init__(self):
-        _require(self.every >= 1 and self.pairs >= 0 and self.steps >= 1, "validation", self, "every and steps >= 1")
+        fits = self.every >= 1 and self.pairs >= 0 and self.steps >= 1
+        _require(fits, "validation", self, "every and steps >= 1, pairs >= 0")
 
 
 @dataclass(frozen=True)
@@ -206,12 +211,12 @@ class Recipe:
 
     def __post_init__(self):
         counts = self.steps, self.batch, self.at_once, self.save_every
-        _require(min(counts) >= 1, "recipe", counts, "steps, batch, at_once and save_every of at least 1")
-        _require(0 <= self.seed < 2**63, "recipe", f"seed = {self.seed}", "0..2**63-1")
+        _require(min(counts) >= 1, "steps, batch, at_once, save_every", counts, "at least 1 each")
+        _require(0 <= self.seed < 2**63, "seed", f"{self.seed}", "0..2**63-1")
         fits = self.ema is None or 0 <= self.ema < 1
-        _require(fits, "recipe", f"ema = {self.ema}", "within 0..1, or left out")
+        _require(fits, "ema", f"{self.ema}", "at least 0, less than 1; 0.0 averages nothing")
         fits = not (self.sharding == "fsdp2" and self.optimizer.kind == "adafactor")
-        _require(fits, "recipe", "adafactor with fsdp2", "adamw where parameters are shared out")
+        _require(fits, "optimizer", "adafactor with fsdp2", "adamw where parameters are shared out")
 
 
 def _require(fits: bool, what: str, got: object, wanted: str) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lamina.errors import InputError
 from lamina.train.recipe import Recipe
+
+WANTED = {str: "text", int: "a whole number", float: "a finite number"}
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -62,8 +65,8 @@ def _value(hint: Any, given: Any, at: str) -> Any:
         return Path(given)
     if hint is float and isinstance(given, int) and not isinstance(given, bool):
         return float(given)
-    if type(given) is not hint:
-        raise _bad(at, repr(given), {str: "text", int: "a whole number", float: "a number"}.get(hint, "true or false"))
+    if type(given) is not hint or (hint is float and not math.isfinite(given)):
+        raise _bad(at, repr(given), WANTED.get(hint, "true or false"))
     return given
 
 

@@ -15,7 +15,7 @@ from lamina.report import Report, no_report
 from lamina.synth.pair import Pair
 from lamina.train.casper import casper_learner
 from lamina.train.checkpoints import checkpoints, load_checkpoint, save_checkpoint
-from lamina.train.data import Share, open_mix, validation_pairs
+from lamina.train.data import Share, open_mix, pairs_identity, validation_pairs
 from lamina.train.journal import forget_after, read_entries, write_entry
 from lamina.train.loop import StepReport, TrainState, start_training, train_steps
 from lamina.train.parallel import processes, whole
@@ -78,7 +78,7 @@ def follow_recipe(config: TrainConfig, report: Report = no_report) -> Trained | 
         state = start_training(learner, mix, recipe, accelerator)
         with alone_in(config.out) if accelerator.is_main_process else nullcontext():
             if accelerator.is_main_process:
-                claim(config.out, run_identity(recipe, learner.record))
+                claim(config.out, run_identity(recipe, learner.record, pairs_identity(recipe, config.data)))
             accelerator.wait_for_everyone()
             return _trained(state, pairs, config.out, report)
 
@@ -93,14 +93,14 @@ def open_learner(recipe: Recipe, folder: Path | None, device: torch.device) -> L
     return casper_learner(recipe, open_start(recipe, folder, device))
 
 
-def run_identity(recipe: Recipe, record: Any) -> dict[str, Any]:
+def run_identity(recipe: Recipe, record: Any, pairs: dict[str, str]) -> dict[str, Any]:
     """What must not change while a run is stopped; it may be given more steps."""
     wanted = asdict(recipe)
     for free in ("steps", "save_every", "validation", "sharding"):
         del wanted[free]
     del wanted["data"]["workers"]
     start = {key: record[key] for key in ("model", "sha256") if key in record}
-    return json.loads(json.dumps({"recipe": wanted, "start": start}, default=str))
+    return json.loads(json.dumps({"recipe": wanted, "start": start, "pairs": pairs}, default=str))
 
 
 def _trained(state: TrainState, pairs: Sequence[Pair], out: Path, report: Report) -> Trained | None:

@@ -1,6 +1,8 @@
 """One recorded case: its description, its tensors, and what differs from them."""
 
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -57,6 +59,20 @@ class Recorded:
         fitting = [p for p in self.text["tolerance"] if fnmatchcase(name, p)]
         assert fitting, f"{name}: no pattern of the description says how near is near enough"
         return self.text["tolerance"][max(fitting, key=len)]
+
+    def noted(self, name: str, words: str) -> float:
+        """The number that the description's remark on `name` has after these words; no limit where it has none."""
+        found = re.search(re.escape(words) + r" ([\d.]+(?:e-?\d+)?)", self.text["tolerance_note"].get(name, ""))
+        return float(found[1]) if found else float("inf")
+
+    def of_item(self, name: str, item: int) -> torch.Tensor:
+        """What a batch holds for one item; what it holds once is for all."""
+        batch = self.tensors[name]
+        return batch[min(item, len(batch) - 1)]
+
+    def each(self, name: str, made: Callable[[int], torch.Tensor]) -> torch.Tensor:
+        """What is made of every item of the batch `name`, as a batch."""
+        return torch.stack([made(item) for item in range(len(self.tensors[name]))])
 
     def compare(self, name: str, found: torch.Tensor | np.ndarray) -> None:
         """`found` is `name` to within its tolerance."""

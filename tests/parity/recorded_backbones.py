@@ -58,6 +58,11 @@ def condition_of(beside: torch.Tensor, mask_channels: int, text: torch.Tensor, i
     return Condition(beside[:, :mask_channels], beside[0, mask_channels:], text, image)
 
 
+def image_features(recorded: Recorded, item: int = 0) -> torch.Tensor | None:
+    """What CLIP says of a first frame; None where the run was recorded without."""
+    return recorded.of_item("in/clip_features", item) if "in/clip_features" in recorded.tensors else None
+
+
 def place(transformer: Any) -> Any:
     return transformer
 

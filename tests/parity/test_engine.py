@@ -6,9 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 from recorded import Recorded
-from recorded_backbones import cogvideox_of, wan_of, windowed_geometry
+from recorded_backbones import cogvideox_of, image_features, wan_of, windowed_geometry
 
 from lamina.backbones.interface import Backbone
 from lamina.backbones.specs import BACKBONES
@@ -41,17 +40,13 @@ def ran(recorded: Recorded, engine: str, folder: Path, monkeypatch: pytest.Monke
     frames_first = engine == "casper-cog-5b"
     noise = recorded["in/initial_noise"]
     monkeypatch.setattr(casper, "starting_noise", lambda *_: noise.transpose(1, 2) if frames_first else noise)
-    monkeypatch.setattr(casper, "speak", lambda *_: (recorded["in/prompt_embeds"][0], features(recorded)))
+    monkeypatch.setattr(casper, "speak", lambda *_: (recorded["in/prompt_embeds"][0], image_features(recorded)))
     monkeypatch.setattr(casper, "piece_noise", lambda *_: lambda shape: recorded["in/video_noise"].reshape(shape))
-    casper.remove(job, backbone, Way("full", 1, 0.0), None, no_report)
+    casper.remove(job, backbone, Way("full", 1, 0.0), lambda: None, no_report)
     [found] = answers_of(job).values()
     written = np.stack(list(found.read())).astype(np.float64) / 65535
     wanted = recorded["out/frames"][0].permute(1, 2, 3, 0).double().numpy()[: len(written)]
     assert np.abs(written - wanted).max() <= recorded.tolerance("out/frames") + ROUNDED
-
-
-def features(recorded: Recorded) -> torch.Tensor | None:
-    return recorded["in/clip_features"][0] if "in/clip_features" in recorded.tensors else None
 
 
 def prepared(recorded: Recorded, engine: str, folder: Path) -> tuple[CasperJob, Backbone]:
@@ -79,10 +74,11 @@ def prepared(recorded: Recorded, engine: str, folder: Path) -> tuple[CasperJob, 
 
 
 def opened(recorded: Recorded, folder: Path) -> Shot:
-    clip = open_source(written(folder / "clip", recorded["in/frames"].numpy()))
+    cap = recorded.text["run"]["max_video_length"]
+    clip = open_source(written(folder / "clip", recorded["in/frames"][:cap].numpy()))
     masks = [
-        open_mask(f"object{name[-1]}", written(folder / name[-7:].strip("/"), mask.numpy()), clip.info)
-        for name, mask in sorted(recorded.under("in/mask_").items())
+        open_mask(f"object{number}", written(folder / f"mask_{number}", mask[:cap].numpy()), clip.info)
+        for number, mask in sorted(recorded.under("in/mask_").items())
     ]
     return Shot(clip, masks, None, None, folder / "work", 1)
 

@@ -2,13 +2,12 @@
 
 import torch
 from recorded import Recorded
-from recorded_backbones import FP32, condition_of, wan_of
+from recorded_backbones import FP32, wan_of
 from safetensors.torch import load_file
-from test_networks import level_of
+from test_networks import wan_answers
 
 from lamina.backbones.lora import Merged
 from lamina.backbones.open import load_wan_transformer
-from lamina.backbones.text_encoders import UMT5_TOKENS, padded_text
 
 
 def test_merged_weights_and_answers(wan_lora_merged: Recorded):
@@ -25,10 +24,5 @@ def test_merged_weights_and_answers(wan_lora_merged: Recorded):
 
 
 def answer(recorded: Recorded, weights) -> torch.Tensor:
-    backbone, beside = wan_of(recorded), recorded["in/condition"]
     transformer = load_wan_transformer(recorded.text["config"]["transformer"], weights, "recorded", FP32)
-    vars(backbone)["network"] = transformer
-    mask_channels = beside.shape[1] - recorded.text["config"]["transformer"]["out_dim"]
-    text = padded_text(recorded["in/prompt_embeds"][0], UMT5_TOKENS)
-    condition = condition_of(beside, mask_channels, text, recorded["in/clip_features"][0])
-    return backbone.answer(recorded["in/latents"], level_of(recorded), condition)
+    return wan_answers(recorded, wan_of(recorded).with_network(transformer))
