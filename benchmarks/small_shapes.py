@@ -1,0 +1,170 @@
+"""Which shape and which loss are best for Casper-S, each trained for the same time on the same pairs.
+
+    python -m benchmarks.small_shapes PAIRS [--minutes 10] [--only unet wan16]
+
+PAIRS as `python -m lamina.train.small_data` makes them; everything else is as recipes/casper_s.toml says. Writes
+results/small_shapes.json: steps made, seconds per frame of one look, and PSNR of removal in the validation pairs, of all
+the picture and where an object or its effect was. Of the `known` of the pairs, without any network, too.
+"""
+
+import copy
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import tyro
+from einops import rearrange
+from torch import Tensor, nn
+
+from benchmarks.machine import circumstances
+from lamina.backbones.checkpoint import imported
+from lamina.backbones.small import Small
+from lamina.backbones.small_network import ANSWERED, GIVEN, SmallSizes, mixture
+from lamina.synth.pair import Pair
+from lamina.train.data import Share, open_mix, validation_pairs
+from lamina.train.loop import TrainState, start_training, train_steps
+from lamina.train.parallel import processes
+from lamina.train.recipe import Recipe
+from lamina.train.recipe_file import read_recipe
+from lamina.train.small import EFFECT, new_network, remove_small, small_step
+from lamina.train.task import Learner
+from lamina.train.validation import evaluated
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPE, RESULTS = ROOT / "recipes" / "casper_s.toml", ROOT / "benchmarks" / "results" / "small_shapes.json"
+TEXT = 16
+"""Channels of the one token of text that Wan's class wants to be given; it says nothing."""
+
+
+class WanShape(nn.Module):
+    """The transformer class of Wan on patches of pixels, with the same mixture for an answer."""
+
+    def __init__(self, width: int, blocks: int, patch: int):
+        super().__init__()
+        self.inner = imported("diffusers").WanTransformer3DModel(
+            patch_size=(1, patch, patch), num_attention_heads=width // 48, attention_head_dim=48, in_channels=GIVEN,
+            out_channels=ANSWERED, text_dim=TEXT, freq_dim=64, ffn_dim=4 * width, num_layers=blocks,
+        )  # fmt: skip
+
+    def forward(self, given: Tensor, noise: Tensor) -> Tensor:
+        nothing = torch.zeros(len(given), 1, TEXT, dtype=given.dtype)
+        found = self.inner(given, 1000 * noise, nothing, return_dict=False)[0]
+        flat = (rearrange(clip, "n c t h w -> (n t) c h w") for clip in (found, given))
+        return rearrange(mixture(*flat), "(n t) c h w -> n c t h w", n=len(given))
+
+
+def narrow(recipe: Recipe, **changes: Any) -> Recipe:
+    return replace(recipe, small=replace(recipe.small, **changes))
+
+
+def same(recipe: Recipe) -> Recipe:
+    return recipe
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A network, and what of the recipe is changed for it."""
+
+    network: Callable[[Recipe], nn.Module]
+    change: Callable[[Recipe], Recipe] = same
+
+
+SHAPES = {
+    "unet": Shape(new_network),
+    "unet, half as wide": Shape(new_network, partial(narrow, widths=(24, 48, 80))),
+    "unet, no transformer": Shape(new_network, partial(narrow, blocks=0)),
+    "wan16": Shape(lambda recipe: WanShape(384, 12, 16)),
+    "wan16, small": Shape(lambda recipe: WanShape(192, 6, 16)),
+    "wan8, small": Shape(lambda recipe: WanShape(192, 6, 8)),
+    "no anchor": Shape(new_network, partial(narrow, anchor=False)),
+    "no effect weight": Shape(new_network, partial(narrow, effect_weight=0.0)),
+}
+
+
+def learner_of(recipe: Recipe, network: nn.Module) -> Learner:
+    return Learner(
+        network=network.float().requires_grad_(True).train(),
+        blocks=(),
+        connect=Small(network).with_network,
+        step=partial(small_step, recipe),
+        remove=partial(remove_small, recipe),
+        export=lambda tensors, words, folder: folder,
+        record={},
+    )
+
+
+def measure(shape: Shape, data: Path, minutes: float) -> dict[str, Any]:
+    """Train for so long and look at the validation pairs."""
+    recipe = shape.change(read_recipe(RECIPE))
+    recipe = replace(recipe, ema=0.99, data=replace(recipe.data, workers=0))
+    with processes("cpu") as accelerator, torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        learner = learner_of(recipe, shape.network(recipe))
+        state = start_training(learner, open_mix(recipe, data, Share()), recipe, accelerator)
+        begun = time.process_time()
+        for _ in train_steps(state):
+            if time.process_time() - begun > 60 * minutes * torch.get_num_threads():
+                break
+        scores = scored(state, validation_pairs(recipe, data))
+    parameters = sum(parameter.numel() for parameter in learner.network.parameters())
+    return {"parameters": parameters, "steps": state.step, "seconds_per_frame": pace(learner.network, recipe), **scores}
+
+
+def scored(state: TrainState, pairs: list[Pair]) -> dict[str, float]:
+    """Mean PSNR of removal over pairs, and of what is known without it."""
+    with evaluated(state):
+        backbone = state.backbone
+        made = [state.learner.remove(backbone, pair) for pair in pairs]
+    found: dict[str, float] = {}
+    for name, answers in (("", made), ("known_", [pair.known for pair in pairs])):
+        for region in ("all", "changed"):
+            values = [psnr(answer, pair, region) for answer, pair in zip(answers, pairs, strict=True)]
+            found[f"{name}{region}"] = round(float(np.mean(values)), 2)
+    return found
+
+
+def psnr(answer: np.ndarray, pair: Pair, region: str) -> float:
+    """Of the picture, or where the input differs from the answer that is wanted."""
+    error = np.square(answer.astype(np.float64) / 255 - pair.target / 255)
+    changed = np.abs(pair.input.astype(np.int16) - pair.target).max(-1) > 255 * EFFECT
+    return float(-10 * np.log10(max(error.mean() if region == "all" else error[changed].mean(), 1e-6)))
+
+
+def pace(network: nn.Module, recipe: Recipe) -> float:
+    """Seconds per frame of one look at a window."""
+    given = torch.zeros(1, GIVEN, 16, recipe.data.height, recipe.data.width)
+    eager = copy.deepcopy(network).eval()
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        eager(given, torch.ones(1))
+        begun = time.perf_counter()
+        eager(given, torch.ones(1))
+    return round((time.perf_counter() - begun) / 16, 4)
+
+
+@dataclass(frozen=True)
+class ShapesConfig:
+    """What to compare, and for how long."""
+
+    pairs: Annotated[Path, tyro.conf.Positional]
+    minutes: float = 10.0
+    """Of computing, per shape and thread."""
+    only: tuple[str, ...] = tuple(SHAPES)
+
+
+def main(config: ShapesConfig) -> None:
+    found = json.loads(RESULTS.read_text())["shapes"] if RESULTS.exists() else {}
+    for name in config.only:
+        found[name] = {"minutes": config.minutes} | measure(SHAPES[name], config.pairs, config.minutes)
+        print(name, found[name], flush=True)
+        told = {**circumstances(), "recipe": asdict(SmallSizes()), "shapes": found}
+        RESULTS.write_text(json.dumps(told, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(ShapesConfig))
