@@ -78,8 +78,9 @@ def write_small_network(
 def _empty(header: Mapping[str, str], path: Path) -> SmallNetwork:
     """The network without memory for its weights."""
     try:
-        told: dict[str, Any] = json.loads(header["sizes"])
-        sizes = SmallSizes(**(told | {key: tuple(told[key]) for key in ("widths", "patch_size")}))
+        told = json.loads(header["sizes"])
+        listed: dict[str, Any] = {key: tuple(told[key]) for key in ("widths", "patch_size")}
+        sizes = SmallSizes(**(told | listed))
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
             return SmallNetwork(sizes)
     except (KeyError, ValueError, TypeError, RuntimeError) as error:

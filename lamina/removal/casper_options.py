@@ -89,7 +89,7 @@ def check_unused(options: CasperOptions, engine: str, understood: Sequence[str] 
             raise InputError(
                 f"--{name}" if getattr(plain, name) is not True else f"--no-{name}",
                 got=f"--engine {engine}, which has no {name}" if understood else f"--engine {engine}",
-                wanted="a published model: --engine casper-cog-..., casper-wan-..."
+                wanted="a published model, such as --engine casper-wan-1.3b"
                 if understood
                 else "an engine that runs a model: --engine casper-...",
                 do="Leave it out, or choose such an engine.",

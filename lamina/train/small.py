@@ -35,7 +35,7 @@ ROUND = 0.01
 """Differences well below this count by their square, those above it by their size (Charbonnier et al. 1994)."""
 
 
-def small_learner(recipe: Recipe, folder: Path | None) -> Learner:
+def small_learner(recipe: Recipe, folder: Path | None, device: torch.device) -> Learner:
     """A new network, or the one there is, ready to be trained.
 
     Raises:
@@ -48,7 +48,7 @@ def small_learner(recipe: Recipe, folder: Path | None) -> Learner:
     return Learner(
         network=network,
         blocks=(Block,),
-        connect=Small(network).with_network,
+        connect=Small(network, device).with_network,
         step=partial(small_step, recipe),
         remove=partial(remove_small, recipe),
         export=exporter(network.config),
