@@ -169,8 +169,16 @@ def small_record(folder: Path | None, device: str, storage: Storage) -> dict[str
     Raises:
         WeightsError: there is no file.
     """
-    hashes = sha256_of({FILE: find_small(folder)}, cache_folder() / "sha256.json")
-    return {"model": SMALL, "device": device, "storage": storage, "sha256": hashes}
+    return {"model": SMALL, "device": device, "storage": storage, "sha256": small_hash(folder)}
+
+
+def small_hash(folder: Path | None) -> dict[str, str]:
+    """The SHA-256 of its file, by the file's name.
+
+    Raises:
+        WeightsError: there is no file.
+    """
+    return sha256_of({FILE: find_small(folder)}, cache_folder() / "sha256.json")
 
 
 def _marks(trimask: UInt8[np.ndarray, "t h w"], sure: Bool[np.ndarray, "t h w"]) -> Float[Tensor, "3 t h w"]:
