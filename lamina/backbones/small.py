@@ -172,7 +172,7 @@ def small_record(folder: Path | None, device: str, storage: Storage) -> dict[str
     return {"model": SMALL, "device": device, "storage": storage, "sha256": small_hash(folder)}
 
 
-def small_hash(folder: Path | None) -> dict[str, str]:
+def small_hash(folder: Path | None = None) -> dict[str, str]:
     """The SHA-256 of its file, by the file's name.
 
     Raises:

@@ -83,7 +83,7 @@ def _empty(header: Mapping[str, str], path: Path) -> SmallNetwork:
         sizes = SmallSizes(**(told | listed))
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
             return SmallNetwork(sizes)
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (KeyError, ValueError, TypeError, RuntimeError, ZeroDivisionError) as error:
         got = f"a header without the network's sizes ({error})"
         raise WeightsError(f"{path}", got=got, wanted="a file of Casper-S", do=ANOTHER) from error
 

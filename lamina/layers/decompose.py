@@ -12,8 +12,6 @@ from lamina.layers.solve import SolveConfig
 from lamina.layers.write import Job
 from lamina.report import Note, Report, no_note, no_report
 
-__all__ = ["DecomposeConfig", "decompose"]
-
 
 def decompose(config: DecomposeConfig, report: Report = no_report, note: Note = no_note) -> Path:
     """Split a clip into a plate and one layer per object, with its shadow and reflection. Returns the stack's folder.

@@ -32,8 +32,8 @@ from lamina.report import Report
 from lamina.sampling import sample
 from lamina.windows import Window
 
-SIDE_BY_SIDE = 4
-"""Windows computed at once on a CPU, at most: each takes about 0.2 GB per removal."""
+SIDE_BY_SIDE = 8
+"""Removals of windows computed at once on a CPU, at most: each takes about 0.2 GB at the usual size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ def _removing(
 ) -> Iterator[Iterator[Removed]]:
     """What is made of windows that follow each other, in order."""
     on_cpu = backbone.device.type == "cpu"
-    most = min(job.shot.workers, SIDE_BY_SIDE) if on_cpu else 1
+    most = max(1, min(job.shot.workers, SIDE_BY_SIDE // len(job.removals))) if on_cpu else 1
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(most, initializer=torch.set_num_threads, initargs=(1 if on_cpu else threads,)) as pool:
         rows = windows_of(read_rows(job, truth, range(parts[0].window.start, job.shot.frames)), parts)
