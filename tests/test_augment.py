@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pair_makers import same, toy_pair
+from pair_makers import known_pair, same, toy_pair
 
 from lamina.errors import InputError
 from lamina.masks.trimask import KEEP, REMOVE, UNKNOWN
@@ -38,7 +38,7 @@ def marked(frames: int = 6, height: int = 20, width: int = 30) -> Pair:
 
 @pytest.mark.parametrize("there_and_back", [flipped, reversed_in_time])
 def test_twice_is_not_at_all(there_and_back):
-    pair = toy_pair(1)
+    pair = known_pair(1)
     assert same(there_and_back(there_and_back(pair)), pair)
     assert not same(there_and_back(pair), pair)
 
@@ -137,3 +137,28 @@ def test_nothing_is_enlarged():
 def test_configurations_that_make_no_sense(change: dict):
     with pytest.raises(ValueError, match="Expected"):
         replace(CONFIG, **change)
+
+
+@given(seed=st.integers(0, 10**6), frames=st.integers(1, 9))
+def test_what_is_known_stays_with_its_answer(seed: int, frames: int):
+    """Where it is sure it shows the answer, however a pair is turned; nowhere else is taken for sure."""
+    pair = known_pair(seed % 7, frames, (30, 20))
+    found = augment(pair, CONFIG, np.random.default_rng(seed))
+    assert found.known is not None and found.sure is not None
+    assert found.known.shape == found.target.shape and set(np.unique(found.sure)) <= {0, 255}
+    sure = found.sure == 255
+    assert np.array_equal(found.known[sure], found.target[sure])
+
+
+@given(left=st.integers(0, 8), top=st.integers(0, 4), side=st.sampled_from([1, 2, 3]))
+def test_a_crop_is_sure_where_all_that_it_averages_is(left: int, top: int, side: int):
+    pair = known_pair(5, 3, (24, 16))
+    found = take_crop(pair, Crop(left, top, 12, 12), (12 // side, 12 // side))
+    assert pair.sure is not None and found.sure is not None
+    blocks = pair.sure[:, top : top + 12, left : left + 12].reshape(3, 12 // side, side, 12 // side, side)
+    assert np.array_equal(found.sure == 255, (blocks == 255).all((2, 4)))
+
+
+def test_what_nobody_has_looked_up_stays_so():
+    found = augment(toy_pair(2, 9, (30, 20)), CONFIG, np.random.default_rng(0))
+    assert found.known is None and found.sure is None

@@ -5,7 +5,7 @@ from dataclasses import replace
 import jaxtyping
 import numpy as np
 import pytest
-from pair_makers import ToySource, toy_pair
+from pair_makers import ToySource, known_pair, toy_pair
 
 from lamina.synth.pair import LARGEST_SEED, PairSource, chance
 
@@ -23,6 +23,9 @@ def test_a_pair_says_what_it_is():
     assert isinstance(ToySource(), PairSource)
 
 
+KNOWN = {"known": np.zeros((5, 16, 24, 3), np.uint8)}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -36,11 +39,20 @@ def test_a_pair_says_what_it_is():
         ({"seed": -1}, "Pair -1 of 'toy': a seed is within"),
         ({"seed": LARGEST_SEED + 1}, "a seed is within"),
         ({"source": ""}, "source must have a name"),
+        ({"known": np.zeros((5, 16, 24, 3), np.uint8)}, "known and sure belong together, got one of them"),
+        ({"sure": np.zeros((5, 16, 24), np.uint8)}, "known and sure belong together, got one of them"),
+        ({"sure": np.zeros((5, 16, 24, 3), np.uint8)} | KNOWN, "sure must be 't h w' with at least one pixel"),
+        ({"sure": np.zeros((5, 16, 20), np.uint8)} | KNOWN, r"clips of one size wanted.*sure \(5, 16, 20\)"),
     ],
 )
 def test_what_is_wrong_with_a_pair(without_shape_checks, change: dict, message: str):
     with pytest.raises(ValueError, match=message):
         replace(toy_pair(3), **change)
+
+
+def test_its_clips_by_name():
+    assert [*toy_pair().parts] == ["input", "target", "trimask"]
+    assert [*known_pair().parts] == ["input", "target", "trimask", "known", "sure"]
 
 
 def test_chance_is_of_source_and_seed():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pair_makers import ToySource, same, toy_pair
+from pair_makers import ToySource, known_pair, same, toy_pair
 from safetensors.numpy import load_file, save_file
 
 from lamina.errors import InputError, MediaError, OutputError
@@ -172,3 +172,48 @@ def test_every_round_has_every_pair_once(tmp_path):
         assert all(Counter(seeds) == Counter(range(6)) for seeds in rounds)
         assert len({tuple(seeds) for seeds in rounds}) > 1
     assert same(source.pair(3), ShardSource(tmp_path).pair(3))
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Every other pair says what other frames show."""
+
+    name: str = "toy"
+
+    def pair(self, seed: int) -> Pair:
+        return known_pair(seed) if seed % 2 else toy_pair(seed)
+
+
+def test_what_is_known_comes_back(tmp_path):
+    index = make_shards(Looked(), tmp_path, 4, {}, per_file=4)
+    assert [entry.known for entry in index.entries] == [False, True, False, True] and check_shards(tmp_path) == 4
+    for seed, entry in enumerate(read_index(tmp_path).entries):
+        assert same(read_pair(tmp_path, entry), Looked().pair(seed))
+    assert {"1.known", "1.sure"} <= set(load_file(tmp_path / "00000.safetensors"))
+
+
+def test_a_changed_byte_of_what_is_known_is_found(tmp_path):
+    entry = make_shards(Looked(), tmp_path, 2, {}).entries[1]
+    path = tmp_path / "00000.safetensors"
+    tensors = load_file(path)
+    save_file(tensors | {"1.sure": tensors["1.sure"] ^ np.uint8(1)}, path)
+    with pytest.raises(MediaError, match="got pair 1 with the checksum"):
+        read_pair(tmp_path, entry)
+
+
+def test_an_index_that_says_nothing_of_it(tmp_path):
+    """As they were written before pairs could hold it."""
+    make_shards(ToySource(), tmp_path, 1, {})
+    data = json.loads((tmp_path / "index.json").read_text())
+    assert data["pairs"][0].pop("known") is False
+    (tmp_path / "index.json").write_text(json.dumps(data))
+    assert same(read_pair(tmp_path, read_index(tmp_path).entries[0]), toy_pair(0))
+
+
+def test_an_index_that_says_too_much(tmp_path):
+    make_shards(ToySource(), tmp_path, 1, {})
+    data = json.loads((tmp_path / "index.json").read_text())
+    data["pairs"][0]["known"] = True
+    (tmp_path / "index.json").write_text(json.dumps(data))
+    with pytest.raises(MediaError, match="00000.safetensors: got .*0.known.*, wanted a whole shard"):
+        read_pair(tmp_path, read_index(tmp_path).entries[0])

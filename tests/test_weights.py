@@ -1,6 +1,7 @@
 """Files of models: where they are found, what is refused and how that is said, and how the command tells of them."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from toy_backbones import (
     wan_folder,
     write_json,
 )
+from toy_small import small_folder
 
 from lamina.backbones import cogvideox, wan
 from lamina.backbones.checkpoint import open_checkpoint
@@ -369,9 +371,9 @@ def test_the_command_says_where(folder: Path, capsys: pytest.CaptureFixture[str]
 def test_the_command_checks(folder: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["weights", "check", "--weights", str(folder), "--json"]) == 0
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert [model["name"] for model in last["models"]] == list(BACKBONES)
-    assert all(file["sha256"] for file in last["models"][1]["files"] if file["needed"])
-    listed = {name: digest for file in last["models"][0]["files"] for name, digest in file["sha256"].items()}
+    assert [model["name"] for model in last["models"]] == ["casper-s", *BACKBONES]
+    assert all(file["sha256"] for file in last["models"][2]["files"] if file["needed"])
+    listed = {name: digest for file in last["models"][1]["files"] for name, digest in file["sha256"].items()}
     shards = {name for name in listed if name.startswith("text_encoder/model-")}
     assert len(shards) == 2 and all(len(digest) == 64 for digest in listed.values()), "a hash for every shard"
 
@@ -382,6 +384,22 @@ def test_the_command_names_what_is_wrong(folder: Path, capsys: pytest.CaptureFix
     assert "patch_embedding.bias of shape 7" in capsys.readouterr().err
     assert main(["weights", "check", "--weights", str(folder / "nowhere")]) == 2
     assert "error: model casper-cog-5b: got no " in capsys.readouterr().err
+
+
+def test_the_network_that_comes_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    for module in ("survey", "small_files"):
+        monkeypatch.setattr(f"lamina.backbones.{module}.SHIPPED", tmp_path / "weights")
+    assert main(["weights", "list", "casper-s"]) == 0
+    assert "1 of 1 files missing; licence: Apache-2.0\n  missing: casper-s.safetensors" in capsys.readouterr().out
+    assert main(["weights", "check", "casper-s"]) == 2
+    assert "casper-s.safetensors: got no such file" in capsys.readouterr().err
+    small_folder(tmp_path / "weights")
+    assert main(["weights", "check", "casper-s"]) == 0
+    assert re.search(r"casper-s: every tensor is there.*\n  \w{64}  casper-s.safetensors", capsys.readouterr().out)
+    assert main(["weights", "where", "casper-s"]) == 0
+    assert "comes with Lamina" in capsys.readouterr().out
 
 
 def test_the_folder_may_be_named_once_for_all(

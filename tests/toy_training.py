@@ -60,6 +60,7 @@ def toml_of(recipe: Recipe) -> str:
         "[lora]": vars(recipe.lora),
         "[optimizer]": vars(recipe.optimizer),
         "[conditioning]": vars(recipe.conditioning),
+        "[small]": vars(recipe.small),
         "[validation]": vars(recipe.validation),
     }
     return "\n".join("\n".join([head, *map(_line, table.items())]) for head, table in tables.items())

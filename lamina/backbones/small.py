@@ -1,7 +1,9 @@
 """Casper-S as a backbone: pixels are its latents, and beside frames and trimask it is told what other frames show."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,10 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from lamina.backbones.interface import Condition, Geometry, denoiser_of
+from lamina.backbones.memory import COMPUTE, Storage
+from lamina.backbones.small_files import FILE, SMALL, find_small, open_small_network
 from lamina.backbones.small_network import SIDE
+from lamina.backbones.weights import cache_folder, sha256_of
 from lamina.masks.trimask import KEEP, REMOVE
 from lamina.sampling import Denoiser, NoiseSource
 from lamina.schedule import FlowSchedule, Level
@@ -28,6 +33,23 @@ GEOMETRY = Geometry(
 )
 SCHEDULE = FlowSchedule()
 Network = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class SmallSpec:
+    """How Casper-S is best run: a `ModelSpec`."""
+
+    name: str = SMALL
+    kind: str = "small"
+    geometry: Geometry = GEOMETRY
+    size: tuple[int, int] = (160, 288)
+    steps: int = 1
+    grow: int = 5
+    """It was trained with masks that are too generous by 0 to 3 pixels at every side."""
+    dtype: Storage = "fp32"
+
+
+SMALL_SPEC = SmallSpec()
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +70,7 @@ class Small:
     """The network, on the device."""
     device: torch.device = torch.device("cpu")
     dtype: torch.dtype = torch.float32
-    """What is computed in."""
+    """What sums of products are computed in; pictures are mixed in float32."""
     record: Mapping[str, Any] = field(default_factory=dict)
     asked: Network | None = None
     """Stands in for the network."""
@@ -101,7 +123,7 @@ class Small:
         trimasks: Sequence[UInt8[np.ndarray, "t h w"]],
         anchor: Anchor | None,
     ) -> Condition:
-        """What the network is told of each trimask. Without an anchor the frames are all that is known, nowhere sure."""
+        """What the network is told of each trimask. Without an anchor the frames are what is known, nowhere sure."""
         video = self.encode(frames)
         known = video if anchor is None else self.encode(anchor.known)
         sure = [np.zeros(one.shape, bool) for one in trimasks] if anchor is None else anchor.sure
@@ -116,8 +138,10 @@ class Small:
         noise: Float[Tensor, " n"],
     ) -> Float[Tensor, "n 3 t h w"]:
         """What the network takes for the clean frames, items of different clips together."""
-        given = torch.cat([latents.to(video), video, mask], 1).to(self.device, self.dtype)
-        return self.network(given, noise.to(self.device, self.dtype)).float()
+        given = torch.cat([latents.to(video), video, mask], 1).to(self.device)
+        exact = self.dtype == torch.float32
+        with nullcontext() if exact else torch.autocast(self.device.type, self.dtype):
+            return self.network(given, noise.to(self.device)).float()
 
     def answer(self, latents: Float[Tensor, "n 3 t h w"], level: Level, condition: Condition) -> Tensor:
         latents = latents.to(self.device, torch.float32)
@@ -127,6 +151,34 @@ class Small:
 
     def denoiser(self, condition: Condition) -> Denoiser:
         return denoiser_of(self, condition)
+
+
+def open_small(folder: Path | None, device: str, storage: Storage) -> Small:
+    """Casper-S from a folder's file, or the one that comes with Lamina.
+
+    Raises:
+        WeightsError: the file is missing, or not what it should be.
+    """
+    network = open_small_network(folder).to(device)
+    return Small(network, torch.device(device), COMPUTE[storage], small_record(folder, device, storage))
+
+
+def small_record(folder: Path | None, device: str, storage: Storage) -> dict[str, Any]:
+    """What a result is to be told it came from.
+
+    Raises:
+        WeightsError: there is no file.
+    """
+    return {"model": SMALL, "device": device, "storage": storage, "sha256": small_hash(folder)}
+
+
+def small_hash(folder: Path | None = None) -> dict[str, str]:
+    """The SHA-256 of its file, by the file's name.
+
+    Raises:
+        WeightsError: there is no file.
+    """
+    return sha256_of({FILE: find_small(folder)}, cache_folder() / "sha256.json")
 
 
 def _marks(trimask: UInt8[np.ndarray, "t h w"], sure: Bool[np.ndarray, "t h w"]) -> Float[Tensor, "3 t h w"]:

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from lamina.backbones.checkpoint import build_on_meta, load_strictly, open_checkpoint
+from lamina.backbones.checkpoint import load_strictly, open_checkpoint
 from lamina.backbones.small_network import SmallNetwork, SmallSizes
 from lamina.errors import WeightsError
 from lamina.media.landing import whole_file
@@ -20,6 +20,8 @@ SMALL = "casper-s"
 FILE = "casper-s.safetensors"
 SHIPPED = Path(__file__).parents[1] / "weights"
 """Folder of the file that comes with Lamina."""
+ANOTHER = "Leave --weights out for the file that comes with Lamina, or take one that `lamina train` has made."
+"""What to do about a file that is none."""
 
 
 def open_small_network(folder: Path | None = None) -> SmallNetwork:
@@ -28,12 +30,24 @@ def open_small_network(folder: Path | None = None) -> SmallNetwork:
     Raises:
         WeightsError: the file is missing, or not what it should be.
     """
-    path = (SHIPPED if folder is None else Path(folder)) / FILE
-    sizes = _sizes(read_header(path), path)
-    module = build_on_meta(lambda: SmallNetwork(sizes), f"{path}")
+    path = find_small(folder)
+    module = _empty(read_header(path), path)
     loaded = load_strictly(module, open_checkpoint([path]), f"{path}", torch.float32)
     _check_finite(loaded, path)
-    return loaded.to(memory_format=torch.channels_last)  # type: ignore[return-value]
+    return loaded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def find_small(folder: Path | None = None) -> Path:
+    """Where the file is.
+
+    Raises:
+        WeightsError: it is not there.
+    """
+    path = (SHIPPED if folder is None else Path(folder)) / FILE
+    if not path.is_file():
+        do = "Install Lamina anew, or give a folder with --weights." if folder is None else ANOTHER
+        raise WeightsError(f"{path}", got="no such file", wanted="the file of Casper-S", do=do)
+    return path
 
 
 def read_header(path: Path) -> dict[str, str]:
@@ -46,10 +60,8 @@ def read_header(path: Path) -> dict[str, str]:
         with safe_open(path, framework="pt") as tensors:
             return tensors.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise WeightsError(
-            f"{path}", got=str(error) or "nothing", wanted="a file of Casper-S",
-            do="Install Lamina anew, or leave --weights out for the file that comes with it.",
-        ) from error  # fmt: skip
+        got = str(error).partition("\n")[0].rstrip(".") or "nothing"
+        raise WeightsError(f"{path}", got=got, wanted="a whole file of Casper-S", do=ANOTHER) from error
 
 
 def write_small_network(
@@ -63,21 +75,21 @@ def write_small_network(
     return path
 
 
-def _sizes(header: Mapping[str, str], path: Path) -> SmallSizes:
+def _empty(header: Mapping[str, str], path: Path) -> SmallNetwork:
+    """The network without memory for its weights."""
     try:
-        told: dict[str, Any] = json.loads(header["sizes"])
-        return SmallSizes(**{key: tuple(v) if isinstance(v, list) else v for key, v in told.items()})
-    except (KeyError, ValueError, TypeError) as error:
-        raise WeightsError(
-            f"{path}", got=f"a header without the network's sizes ({error})", wanted="a file of Casper-S",
-            do="Take the one that comes with Lamina, or one that `lamina train` has made.",
-        ) from error  # fmt: skip
+        told = json.loads(header["sizes"])
+        listed: dict[str, Any] = {key: tuple(told[key]) for key in ("widths", "patch_size")}
+        sizes = SmallSizes(**(told | listed))
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            return SmallNetwork(sizes)
+    except (KeyError, ValueError, TypeError, RuntimeError, ZeroDivisionError) as error:
+        got = f"a header without the network's sizes ({error})"
+        raise WeightsError(f"{path}", got=got, wanted="a file of Casper-S", do=ANOTHER) from error
 
 
-def _check_finite(module: SmallNetwork, path: Path) -> None:
+def _check_finite(module: nn.Module, path: Path) -> None:
     broken = [name for name, tensor in module.state_dict().items() if not torch.isfinite(tensor).all()]
     if broken:
-        raise WeightsError(
-            f"{path}", got=f"numbers that are not finite in {', '.join(broken[:3])}", wanted="finite numbers",
-            do="Train again from an earlier checkpoint, or take the file that comes with Lamina.",
-        )  # fmt: skip
+        got = f"numbers that are not finite in {', '.join(broken[:3])}"
+        raise WeightsError(f"{path}", got=got, wanted="finite numbers", do=ANOTHER)

@@ -65,11 +65,9 @@ class SmallNetwork(nn.Module):
         self.skip = nn.Conv2d(GIVEN, ANSWERED, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.skip.weight)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(
-        self, given: Float[Tensor, "n given t h w"], noise: Float[Tensor, " n"]
-    ) -> Float[Tensor, "n 3 t h w"]:
+    def forward(self, given: Float[Tensor, "n given t h w"], noise: Float[Tensor, " n"]) -> Float[Tensor, "n 3 t h w"]:
         """given: as `GIVEN` says; sides that `SIDE` divides. noise: of the noisy frames, 0..1."""
         items, frames = given.shape[0], given.shape[2]
         flat = rearrange(given, "n c t h w -> (n t) c h w").contiguous(memory_format=torch.channels_last)

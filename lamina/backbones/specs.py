@@ -4,11 +4,43 @@ Sizes and names are those of the published files (Generative Omnimatte, Lee et a
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 from lamina.backbones.interface import Geometry
+from lamina.masks.published import DILATE_PX
 
 GB = 10**9
+
+
+@runtime_checkable
+class ModelSpec(Protocol):
+    """What a run needs to know of a model, published or ours, before any file is opened."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def geometry(self) -> Geometry: ...
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width that it was made for."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """Of denoising."""
+        ...
+
+    @property
+    def grow(self) -> int:
+        """Side of the square that masks grow by, in pixels of its pictures."""
+        ...
+
+    @property
+    def dtype(self) -> Literal["fp32", "bf16", "fp8"]:
+        """How weights are best held."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -49,6 +81,7 @@ class BackboneSpec:
     steps: int = 50
     few_steps: int = 4
     """For a quick look."""
+    grow: int = DILATE_PX
     dtype: Literal["fp32", "bf16", "fp8"] = "bf16"
 
 

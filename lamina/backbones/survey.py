@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from lamina.backbones.checkpoint import shards
 from lamina.backbones.open import Loading, check_encoders, open_backbone
+from lamina.backbones.small import small_hash
+from lamina.backbones.small_files import FILE, SHIPPED, SMALL, open_small_network
 from lamina.backbones.specs import BACKBONES, BackboneSpec, File
 from lamina.backbones.weights import (
     base_places,
@@ -21,6 +23,7 @@ from lamina.backbones.weights import (
 from lamina.report import Report, no_report
 
 HUB = "https://huggingface.co/"
+SMALL_BYTES, SMALL_LICENSE = 4_000_000, "Apache-2.0"
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class WeightsConfig:
     """`list` says which models there are and which of their files are missing; `where` says where to get every file
     and where it is looked for; `check` reads all files of a model and names what differs."""
     model: str = "all"
-    """casper-cog-5b, casper-wan-1.3b or casper-wan-14b; `all` is all of them, or for `check` all that are there."""
+    """casper-s, casper-cog-5b, casper-wan-1.3b or casper-wan-14b; `all` is all of them, or for `check` all that are
+    there."""
     weights: Path | None = None
     """Folder with the Casper files and the bases, laid out as docs/weights.md says. Left out, it is $LAMINA_WEIGHTS, or
     lamina/weights in the user's cache. Bases are looked for in the cache of huggingface_hub too."""
@@ -84,6 +88,11 @@ def survey_weights(config: WeightsConfig, report: Report = no_report) -> list[Mo
         WeightsError: with `check`, files are missing or are not those of the model.
         MissingExtra: with `check`, the extra `models` is not installed.
     """
+    small = [_small_state(config)] if config.model in ("all", SMALL) else []
+    return [*small, *([] if config.model == SMALL else _survey_published(config, report))]
+
+
+def _survey_published(config: WeightsConfig, report: Report) -> list[ModelState]:
     folder = default_folder() if config.weights is None else Path(config.weights)
     specs = list(BACKBONES.values()) if config.model == "all" else [get_spec(config.model)]
     states = [(spec, state_of(spec, folder)) for spec in specs]
@@ -97,6 +106,19 @@ def survey_weights(config: WeightsConfig, report: Report = no_report) -> list[Mo
         checked.append(_checked(spec, folder))
         report("check", number + 1, len(chosen))
     return checked
+
+
+def _small_state(config: WeightsConfig) -> ModelState:
+    """Of the file that comes with Lamina; checked where that is asked for, and where it is there or named."""
+    path = SHIPPED / FILE
+    there, hashes = path.is_file(), {}
+    checked = config.action == "check" and (there or config.model == SMALL)
+    if checked:
+        open_small_network()
+        hashes = small_hash()
+    size = path.stat().st_size if there else SMALL_BYTES
+    file = FileState(FILE, "network", size, there, True, "comes with Lamina", hashes)
+    return ModelState(SMALL, SMALL_LICENSE, SMALL_LICENSE, (str(SHIPPED),), (file,), checked)
 
 
 def state_of(spec: BackboneSpec, folder: Path) -> ModelState:

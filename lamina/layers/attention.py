@@ -3,7 +3,7 @@
 import json
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
@@ -14,7 +14,10 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from lamina.backbones.attention import network_of, patch_of
-from lamina.backbones.specs import BACKBONES
+from lamina.backbones.interface import Backbone
+from lamina.backbones.small import SMALL_SPEC, open_small
+from lamina.backbones.small_files import find_small
+from lamina.backbones.specs import BACKBONES, ModelSpec
 from lamina.backbones.weights import find_weights
 from lamina.errors import InputError
 from lamina.layers.inputs import Opened, name_and_path, open_clip, open_masks
@@ -28,7 +31,7 @@ from lamina.removal.association import Association, Regions, associate, level_ne
 from lamina.removal.casper import choose_for, encode, open_for, speak
 from lamina.removal.casper_frames import object_mask
 from lamina.removal.casper_job import CasperJob, casper_job
-from lamina.removal.casper_options import PROMPT, CasperOptions, check_asked
+from lamina.removal.casper_options import PROMPT, CasperOptions, check_asked, check_small, device_of
 from lamina.report import Report, no_report
 from lamina.sampling import seeded
 
@@ -51,7 +54,7 @@ class AttentionConfig:
     out: Path
     """Folder to make: NAME.mp4 shows the mean of all blocks over the clip, NAME_blocks.mp4 each of them, attention.json
     holds the figures."""
-    engine: Literal["casper-cog-5b", "casper-wan-1.3b", "casper-wan-14b"]
+    engine: Literal["casper-s", "casper-cog-5b", "casper-wan-1.3b", "casper-wan-14b"]
     """Whose model to look into."""
     mask: tuple[str, ...] = ()
     """NAME=PATH: an object's name and its mask. Once per object."""
@@ -65,15 +68,15 @@ class AttentionConfig:
     noise: float = 0.5
     """How noisy the clip is made before the model looks at it, 0..1."""
     weights: Path | None = None
-    """Folder with the model's files, as docs/weights.md says."""
+    """Folder with the model's files, as docs/weights.md says; casper-s comes with Lamina."""
     prompt: str = PROMPT
     """What is to be seen once the objects are gone."""
     seed: int = 43
     """Of the noise."""
     size: str | None = None
     """HxW, multiples of 16: the picture is made to fit into this. Left out, the model's own size."""
-    storage: Literal["bf16", "fp8", "fp32"] = "bf16"
-    """How the transformer's weights are held."""
+    storage: Literal["bf16", "fp8", "fp32"] | None = None
+    """How the transformer's weights are held. Left out, bf16, casper-s fp32."""
     device: str | None = None
     """Where it is computed, in torch's words. Left out, on the accelerator where there is one."""
     yes: bool = False
@@ -95,14 +98,11 @@ def attention(config: AttentionConfig, report: Report = no_report) -> Path:
     if not 0 < config.noise <= 1:
         raise InputError("--noise", got=f"{config.noise}", wanted="more than 0, up to 1", do="0.5 is a good start.")
     refuse_existing(config.out)
-    spec = BACKBONES[config.engine]
-    options = _options(config)
-    check_asked(options, spec)
-    weights = find_weights(spec, config.weights)
-    job = casper_job(Opened(clip, masks, None, None).shot(config.out, workers()), spec, options)
+    spec, open_model = _find_model(config)
+    job = casper_job(Opened(clip, masks, None, None).shot(config.out, workers()), spec, _options(config))
     plate = job.removals[:1]
     job = replace(job, removals=plate)
-    backbone = open_for(job, weights, choose_for(job, weights))
+    backbone = open_model(job)
     told = encode(job, backbone, speak(job, backbone), plate, None, report)
     patch = patch_of(network_of(backbone))
     regions = _regions(job, masks, effects, patch)
@@ -114,6 +114,19 @@ def attention(config: AttentionConfig, report: Report = no_report) -> Path:
         facts = {"engine": config.engine, "noise": level.noise, "model": dict(backbone.record)}
         (part / "attention.json").write_text(json.dumps(facts | figures(found, masks), indent=1))
     return config.out
+
+
+def _find_model(config: AttentionConfig) -> tuple[ModelSpec, Callable[[CasperJob], Backbone]]:
+    """The model that was asked for, once what is asked of it is checked and its files are found: a way to open it."""
+    options = _options(config)
+    if config.engine == SMALL_SPEC.name:
+        check_small(options, config.engine, SMALL_SPEC)
+        find_small(config.weights)
+        return SMALL_SPEC, lambda job: open_small(config.weights, device_of(options), job.storage)
+    spec = BACKBONES[config.engine]
+    check_asked(options, spec)
+    weights = find_weights(spec, config.weights)
+    return spec, lambda job: open_for(job, weights, choose_for(job, weights))
 
 
 def figures(found: Association, masks: list[MaskSource]) -> dict[str, Any]:
@@ -131,16 +144,11 @@ def figures(found: Association, masks: list[MaskSource]) -> dict[str, Any]:
 
 
 def _options(config: AttentionConfig) -> CasperOptions:
-    return CasperOptions(
-        prompt=config.prompt,
-        steps=1,
-        seed=config.seed,
-        size=config.size,
-        storage=config.storage,
-        tuning="plain",  # compiled blocks cannot be listened to
-        device=config.device,
-        yes=config.yes,
-    )
+    names = ("prompt", "seed", "size", "storage", "device", "yes")
+    options = CasperOptions(**{name: getattr(config, name) for name in names})
+    if config.engine == SMALL_SPEC.name:
+        return options
+    return replace(options, steps=1, tuning="plain")  # compiled blocks cannot be listened to
 
 
 def _open_effects(entries: tuple[str, ...], masks: list[MaskSource]) -> dict[str, MaskSource]:
@@ -181,7 +189,7 @@ def _read_object(
     for frame, shade in zip(mask.read(), shades, strict=False):
         solid.append(padded(object_mask(job, frame, 0)))
         seen = np.zeros((height, width), bool) if shade is None else resize_area(shade, (width, height)) >= EFFECT_LEAST
-        beside.append(padded(seen & ~object_mask(job, frame, job.options.grow)))
+        beside.append(padded(seen & ~object_mask(job, frame, job.grow)))
     return np.stack(solid), np.stack(beside)
 
 

@@ -43,6 +43,14 @@ class Given(Marked, Protocol):
     def preview(self) -> bool: ...
 
 
+@runtime_checkable
+class Painted(Given, Protocol):
+    """And a trimask by hand."""
+
+    @property
+    def trimask(self) -> Path | None: ...
+
+
 @dataclass(frozen=True)
 class Opened:
     """Clip, masks and extras, ready to read."""
@@ -184,3 +192,22 @@ def number_padding(clip: FrameSource) -> int:
         return 0
     digits = re.search(r"(\d+)$", clip.files[0].stem)
     return len(digits[1]) if digits else 0
+
+
+def open_painted(given: Painted, opened: Opened) -> MaskSource | None:
+    """The trimask that the user has painted.
+
+    Raises:
+        InputError: it would have to speak for several objects, or beside `preserve`; or as `open_mask` does.
+        MediaError: it cannot be read.
+    """
+    if given.trimask is None:
+        return None
+    if len(opened.masks) > 1 or given.preserve is not None:
+        raise InputError(
+            "--trimask",
+            got="--preserve too" if len(opened.masks) == 1 else f"{len(opened.masks)} objects",
+            wanted="one object, and all that the model is told in the painting",
+            do="Leave --trimask out, or paint what is to be kept white and run once per object.",
+        )
+    return open_mask("trimask", given.trimask, opened.clip.info)

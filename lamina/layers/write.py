@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from lamina.levels import to_levels
 from lamina.media.clip_info import ClipInfo
 from lamina.media.ffv1 import join_segments, write_segment
 from lamina.media.stack import PARTS, PLATE, LayerRecord, OrderRun, SourceRecord, StackManifest, order_at
+from lamina.removal.choice import Choice
 from lamina.removal.frames import Nearby
 from lamina.removal.plates import PlateWindow
 from lamina.removal.records import FrameArrays
@@ -51,6 +52,8 @@ class Job:
     workers: int
     fit: str = "none"
     """The preset by which layers are fitted further, of `fit_config.PRESETS`."""
+    choice: Choice | None = None
+    """Where the engine was chosen by what the clip shows."""
 
     @property
     def window_frames(self) -> int:
@@ -136,7 +139,7 @@ def manifest_of(job: Job, source: SourceRecord, engine: str, config: dict, figur
         engine=engine,
         config=config,
         layers=tuple(records[name] for name in usual_order(job.order, info.frames)),
-        figures=figures[""],
+        figures=figures[""] | ({} if job.choice is None else {"auto": asdict(job.choice)}),
         order=tuple(job.order),
     )
 

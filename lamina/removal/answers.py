@@ -4,12 +4,13 @@ A model's codec loses detail. What it loses of the clip is found by coding the c
 model was not asked to remove something: so what it left alone is the clip again, and no loss is taken for a change.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 from torch import Tensor
 
 from lamina.backbones.interface import Backbone
@@ -22,6 +23,7 @@ from lamina.removal.casper_frames import Row, as_picture, read_rows, read_shown
 from lamina.removal.casper_job import CasperJob
 from lamina.removal.denoising import check_finite
 from lamina.removal.pieces import Piece, decode_piece
+from lamina.removal.plan import Removal
 from lamina.removal.truth import Truth
 from lamina.report import Report
 
@@ -53,20 +55,32 @@ def write_answers(
     pieces = [piece for piece in job.decoded if len(job.own_frames(piece))]
     report("decode", 0, job.shot.frames)
     for piece in pieces:
-        todo = [removal for removal in job.removals if not job.segment(removal, piece).exists()]
+        todo = [removal for removal in job.removals if not job.segment(removal, piece.start).exists()]
         if todo:
             _write_piece(job, backbone, {r.name: latents[r.name] for r in todo}, piece, truth)
         report("decode", job.own_frames(piece).stop, job.shot.frames)
+    join_answers(job, [piece.start for piece in pieces])
+
+
+def join_answers(job: CasperJob, starts: Sequence[int]) -> None:
+    """Make each removal's movie of its segments."""
     info = job.shot.clip.info
     for removal in job.removals:
-        parts = [job.segment(removal, piece) for piece in pieces]
+        parts = [job.segment(removal, start) for start in starts]
         join_segments(parts, job.movie(removal), info.pts, info.time_base)
+
+
+def write_answer(job: CasperJob, removal: Removal, start: int, frames: range, pictures: Iterable[np.ndarray]) -> None:
+    """Write a removal's segment that begins at `start`: these frames of the clip, pictures as levels."""
+    info, stored = job.shot.clip.info, (from_levels(picture, _dtype(job)) for picture in pictures)
+    pts = info.pts[frames.start : frames.stop]
+    write_segment(job.segment(removal, start), stored, pts, info.time_base, info.color)
 
 
 def _write_piece(
     job: CasperJob, backbone: Backbone, latents: Mapping[str, Tensor], piece: Piece, truth: Truth | None
 ) -> None:
-    frames, info = job.own_frames(piece), job.shot.clip.info
+    frames = job.own_frames(piece)
     rows = list(read_rows(job, truth, frames))
     lost = [] if job.options.is_reference else _lost(job, backbone, piece, rows)
     for number, removal in enumerate(job.removals):
@@ -74,9 +88,10 @@ def _write_piece(
             continue
         decoded = decode_piece(backbone, piece, latents[removal.name])
         check_finite(job, decoded, f"decoding of {removal.name}")
-        pictures = _pictures(job, decoded, rows, lost, number)
-        pts = info.pts[frames.start : frames.stop]
-        write_segment(job.segment(removal, piece), pictures, pts, info.time_base, info.color)
+        pictures = (job.framing.cut(as_picture(decoded[k])) for k in range(len(rows)))
+        if lost:
+            pictures = map(finished, pictures, rows, lost, repeat(number))
+        write_answer(job, removal, piece.start, frames, pictures)
 
 
 def _lost(job: CasperJob, backbone: Backbone, piece: Piece, rows: Sequence[Row]) -> list[Float32[np.ndarray, "h w 3"]]:
@@ -86,20 +101,14 @@ def _lost(job: CasperJob, backbone: Backbone, piece: Piece, rows: Sequence[Row])
     return [row.small - job.framing.cut(as_picture(frame)) for row, frame in pairs]
 
 
-def _pictures(
-    job: CasperJob,
-    decoded: Float[Tensor, "t 3 padded_h padded_w"],
-    rows: Sequence[Row],
-    lost: Sequence[Float32[np.ndarray, "h w 3"]],
-    number: int,
-) -> Iterator[np.ndarray]:
-    """The frames of one removal, the clip's alone, as stored numbers."""
-    for k, row in enumerate(rows):
-        picture = job.framing.cut(as_picture(decoded[k]))
-        if lost:
-            left_alone = pixel_share(row.trimasks[number] != REMOVE)
-            picture = shown(picture + lost[k] * left_alone[..., None], row.known, pixel_share(row.sure[number]))
-        yield from_levels(picture, _dtype(job))
+def finished(
+    picture: Float32[np.ndarray, "h w 3"], row: Row, lost: Float32[np.ndarray, "h w 3"], number: int
+) -> Float32[np.ndarray, "h w 3"]:
+    """A frame of removal `number` with what was lost put back where nothing was to be removed, and what is known in its
+    place.
+    """
+    left_alone = pixel_share(row.trimasks[number] != REMOVE)
+    return shown(picture + lost * left_alone[..., None], row.known, pixel_share(row.sure[number]))
 
 
 def _dtype(job: CasperJob) -> np.dtype:

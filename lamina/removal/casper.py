@@ -23,6 +23,7 @@ from lamina.backbones.interface import Backbone
 from lamina.backbones.machine import measure_machine
 from lamina.backbones.open import Loading, open_backbone
 from lamina.backbones.plan import Model
+from lamina.backbones.specs import ModelSpec
 from lamina.backbones.tuning import choose_tuning
 from lamina.backbones.weights import Weights
 from lamina.levels import to_levels
@@ -59,18 +60,18 @@ def choose_for(job: CasperJob, weights: Weights) -> Way:
     Raises:
         InputError: there is too little memory, or it would take long on a CPU and that was not agreed to.
     """
-    options, device = job.options, device_of(job.options)
-    machine = measure_machine(device, options.storage)
+    options, storage, device = job.options, job.storage, device_of(job.options)
+    machine = measure_machine(device, storage)
     items = 1 if options.inside == "zeroed" else options.batch
     model = Model.of(weights)
-    way = choose_way(model, job.ahead, len(job.removals), machine, options.storage, options.memory, items)
+    way = choose_way(model, job.ahead, len(job.removals), machine, storage, options.memory, items)
     check_patience(job.spec.name, way.seconds, device, options.yes)
-    return replace(way, tuning=choose_tuning(options.tuning, device, options.storage, way.mode, way.operations))
+    return replace(way, tuning=choose_tuning(options.tuning, device, storage, way.mode, way.operations))
 
 
-def loading_of(options: CasperOptions, mode: str = "full", tuning: str = "plain") -> Loading:
+def loading_of(options: CasperOptions, spec: ModelSpec, mode: str = "full", tuning: str = "plain") -> Loading:
     """How a model is to be held."""
-    return Loading(device_of(options), options.storage, mode, tuning=tuning)
+    return Loading(device_of(options), options.storage or spec.dtype, mode, tuning=tuning)
 
 
 def open_for(job: CasperJob, weights: Weights, way: Way) -> Backbone:
@@ -79,7 +80,7 @@ def open_for(job: CasperJob, weights: Weights, way: Way) -> Backbone:
     Raises:
         WeightsError, MissingExtra: as `open_backbone` does.
     """
-    return open_backbone(weights, loading_of(job.options, way.mode, way.tuning))
+    return open_backbone(weights, loading_of(job.options, job.spec, way.mode, way.tuning))
 
 
 def remove(
@@ -109,7 +110,7 @@ def starting_noise(job: CasperJob, backbone: Backbone) -> Float[Tensor, "n c t h
     count, seed = len(job.removals), job.options.seed
     if not job.options.is_reference:
         return shared_noise(seed, job.latent_shape, count).to(backbone.device)
-    dtype, frames_first = loading_of(job.options).dtype, job.spec.kind == "cogvideox"
+    dtype, frames_first = loading_of(job.options, job.spec).dtype, job.spec.kind == "cogvideox"
     return published_noise(seed, job.latent_shape, count, backbone.device, dtype, frames_first=frames_first)
 
 

@@ -56,7 +56,7 @@ def _row(
     known: tuple[np.ndarray, UInt8[np.ndarray, "r d v"]] | None,
 ) -> Row:
     height, width = size = job.framing.picture
-    grown = [object_mask(job, mask, job.options.grow) for mask in masks]
+    grown = [object_mask(job, mask, job.grow) for mask in masks]
     kept = None if preserve is None else solid_mask(preserve[None], size)[0]
     trimasks = [trimask_of(removal, grown, kept, job.options.marking) for removal in job.removals]
     small = job.framing.small(frame)
@@ -105,13 +105,17 @@ def read_shown(job: CasperJob, truth: Truth | None, frames: range) -> Shown:
     places = [job.timing.shown[k] for k in frames]
     first = min(places)
     rows = list(read_rows(job, truth, range(first, max(places) + 1)))
-    chosen = [rows[place - first] for place in places]
+    return shown_rows(job, [rows[place - first] for place in places])
+
+
+def shown_rows(job: CasperJob, rows: Sequence[Row]) -> Shown:
+    """Frames that were read, at the model's size."""
     padded = job.framing.padded
     return Shown(
-        frames=as_frames([padded(row.small) for row in chosen]),
-        trimasks=[np.stack([padded(row.trimasks[k]) for row in chosen]) for k in range(len(job.removals))],
-        known=as_frames([padded(row.known) for row in chosen]),
-        sure=[np.stack([padded(row.sure[k]) for row in chosen]) for k in range(len(job.removals))],
+        frames=as_frames([padded(row.small) for row in rows]),
+        trimasks=[np.stack([padded(row.trimasks[k]) for row in rows]) for k in range(len(job.removals))],
+        known=as_frames([padded(row.known) for row in rows]),
+        sure=[np.stack([padded(row.sure[k]) for row in rows]) for k in range(len(job.removals))],
     )
 
 

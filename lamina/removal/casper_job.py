@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lamina.backbones.interface import Geometry
-from lamina.backbones.specs import BackboneSpec
+from lamina.backbones.memory import Storage
+from lamina.backbones.specs import ModelSpec
 from lamina.backbones.timing import REFERENCE_CAP_FRAMES, Timing, plan_timing
 from lamina.errors import InputError
 from lamina.removal.casper_options import CasperOptions, wanted_size
@@ -20,7 +21,7 @@ class CasperJob:
     """What is asked of a model about a clip."""
 
     shot: Shot
-    spec: BackboneSpec
+    spec: ModelSpec
     options: CasperOptions
     framing: Framing
     timing: Timing
@@ -35,6 +36,14 @@ class CasperJob:
     @property
     def steps(self) -> int:
         return self.options.steps or self.spec.steps
+
+    @property
+    def grow(self) -> int:
+        return self.spec.grow if self.options.grow is None else self.options.grow
+
+    @property
+    def storage(self) -> Storage:
+        return self.options.storage or self.spec.dtype
 
     @property
     def ahead(self) -> Ahead:
@@ -54,9 +63,9 @@ class CasperJob:
         """A removal's answer."""
         return self.work / f"{removal.name}.mkv"
 
-    def segment(self, removal: Removal, piece: Piece) -> Path:
-        """A piece of it."""
-        return self.work / "segments" / f"{removal.name}.{piece.start:07d}.mkv"
+    def segment(self, removal: Removal, start: int) -> Path:
+        """A part of it that begins at `start`."""
+        return self.work / "segments" / f"{removal.name}.{start:07d}.mkv"
 
     def steps_file(self, group: Sequence[Removal]) -> Path:
         """How far removals that are denoised together have come."""
@@ -80,7 +89,7 @@ class CasperJob:
         return range(frames.start, min(frames.stop, self.shot.frames))
 
 
-def casper_job(shot: Shot, spec: BackboneSpec, options: CasperOptions) -> CasperJob:
+def casper_job(shot: Shot, spec: ModelSpec, options: CasperOptions) -> CasperJob:
     """Settle all that follows from a clip's size and length.
 
     Raises:
@@ -107,7 +116,7 @@ def casper_job(shot: Shot, spec: BackboneSpec, options: CasperOptions) -> Casper
     )
 
 
-def framing_of(source: tuple[int, int], spec: BackboneSpec, options: CasperOptions) -> Framing:
+def framing_of(source: tuple[int, int], spec: ModelSpec, options: CasperOptions) -> Framing:
     """How a clip of (height, width) is shown to a model."""
     size, multiple = wanted_size(options, spec), spec.geometry.size_multiple
     if options.is_reference:

@@ -1,14 +1,14 @@
 """What may be asked of the engines `casper-*`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from lamina.backbones.specs import BackboneSpec
+from lamina.backbones.specs import ModelSpec
 from lamina.errors import InputError
-from lamina.masks.published import DILATE_PX
 from lamina.removal.plan import Marking
 
 PROMPT = "empty scene"
@@ -17,6 +17,8 @@ MOST_STEPS = 1000
 """Levels of noise that the models were trained with."""
 SEEDS = range(-(2**63), 2**63)
 """That torch's generators take."""
+OF_SMALL = ("weights", "steps", "seed", "size", "anchor", "grow", "storage", "device")
+"""What Casper-S understands of all this."""
 PASSING = ("weights", "yes")
 """Where files are and what a person agreed to are no part of a run's identity; what the files hold is."""
 
@@ -27,17 +29,17 @@ class CasperOptions:
 
     weights: Path | None = None
     """Folder with the model's files, as docs/weights.md says. Left out, it is $LAMINA_WEIGHTS, or lamina/weights in the
-    user's cache."""
+    user's cache; for casper-s the file that comes with Lamina."""
     prompt: str = PROMPT
     """What is to be seen once the objects are gone. Plain words do; wrong ones do harm."""
     steps: int | None = None
-    """Denoising steps, 1..1000. Time grows in proportion: 4 for a quick look. Left out, what the model is published
-    with, 50."""
+    """Denoising steps, 1..1000. Time grows in proportion: 4 for a quick look. Left out, what the model was made for:
+    50, casper-s 1."""
     seed: int = 43
     """Of the noise that plate and solos all start from."""
     size: str | None = None
     """HxW, multiples of 16: the picture is made to fit into this, in its own shape. Left out, it gets as many pixels as
-    the model was published for."""
+    the model was made for."""
     anchor: bool = True
     """Background that other frames truly show is taken from there, and only the rest is made up. With --no-anchor the
     model makes up all of it."""
@@ -47,9 +49,9 @@ class CasperOptions:
     preset: Literal["ours", "reference"] = "ours"
     """reference does as the published code does: pictures squeezed to the model's size, its padding in time, its
     windows, its noise; no anchor, and nothing put back that the model's codec lost."""
-    grow: int = DILATE_PX
-    """Side of the square that masks grow by, in pixels of the model's picture, as published; 0 leaves masks as they
-    are."""
+    grow: int | None = None
+    """Side of the square that masks grow by, in pixels of the model's picture; 0 leaves masks as they are. Left out, 11
+    as published, casper-s 5."""
     inside: Literal["kept", "zeroed"] = "kept"
     """What the model sees of objects that it is to remove: the picture, or black. For comparison: it was trained with
     the first."""
@@ -60,8 +62,9 @@ class CasperOptions:
     memory: Literal["auto", "full", "tiled", "offload"] = "auto"
     """What is given up for memory: nothing; whole pictures in the codec; and weights that stay on the device. auto is
     the first that fits."""
-    storage: Literal["bf16", "fp8", "fp32"] = "bf16"
-    """How the transformer's weights are held. fp8 needs half the memory and costs some quality."""
+    storage: Literal["bf16", "fp8", "fp32"] | None = None
+    """How the transformer's weights are held. fp8 needs half the memory and costs some quality. Left out, bf16, and
+    casper-s fp32; with bf16 that one only computes in it."""
     tuning: Literal["auto", "plain", "fused", "compiled"] = "auto"
     """What of an accelerator's own is used: nothing; attention's fused kernels and the codec's layout; and compiled
     blocks, which take half a minute beforehand. auto is nothing on a CPU, and compiled blocks for long runs only. The
@@ -83,36 +86,47 @@ class CasperOptions:
 NAMES = tuple(field.name for field in fields(CasperOptions))
 
 
-def check_unused(options: CasperOptions, engine: str) -> None:
-    """Raise InputError when an engine that runs no model is given what only a model understands."""
+def check_unused(options: CasperOptions, engine: str, understood: Sequence[str] = ()) -> None:
+    """Raise InputError when an engine is given what only others understand: those that run a model, or a large one."""
     plain = CasperOptions()
     for name in NAMES:
-        if getattr(options, name) != getattr(plain, name):
+        if name not in understood and getattr(options, name) != getattr(plain, name):
             raise InputError(
                 f"--{name}" if getattr(plain, name) is not True else f"--no-{name}",
-                got=f"--engine {engine}",
-                wanted="an engine that runs a model: --engine casper-...",
+                got=f"--engine {engine}, which has no {name}" if understood else f"--engine {engine}",
+                wanted="a published model, such as --engine casper-wan-1.3b"
+                if understood
+                else "an engine that runs a model: --engine casper-...",
                 do="Leave it out, or choose such an engine.",
             )
 
 
-def check_asked(options: CasperOptions, spec: BackboneSpec) -> None:
+def check_small(options: CasperOptions, engine: str, spec: ModelSpec) -> None:
+    """Raise InputError when Casper-S is asked for what it does not have, or for what does not exist."""
+    check_unused(options, engine, OF_SMALL)
+    check_asked(options, spec)
+    if options.storage == "fp8":
+        got, do = f"--engine {engine}", "Leave it out: such a small network needs no smaller numbers."
+        raise InputError("--storage fp8", got=got, wanted="fp32 or bf16", do=do)
+
+
+def check_asked(options: CasperOptions, spec: ModelSpec) -> None:
     """Raise InputError when something that was asked for does not exist."""
     wanted_size(options, spec)
     if options.steps is not None and not 1 <= options.steps <= MOST_STEPS:
-        raise InputError("--steps", got=str(options.steps), wanted=f"1..{MOST_STEPS}", do="Between 4 and 50 is usual.")
+        raise InputError("--steps", got=str(options.steps), wanted=f"1..{MOST_STEPS}", do=f"{spec.steps} is usual.")
     if options.seed not in SEEDS:
         wanted = f"{SEEDS.start}..{SEEDS.stop - 1}"
         raise InputError("--seed", got=str(options.seed), wanted=wanted, do="Any smaller number will do.")
     if options.batch < 0:
         raise InputError("--batch", got=str(options.batch), wanted="0 or more", do="0 is as many as fit.")
-    if options.grow < 0:
-        raise InputError("--grow", got=str(options.grow), wanted="0 or more", do=f"{DILATE_PX} is usual.")
+    if options.grow is not None and options.grow < 0:
+        raise InputError("--grow", got=str(options.grow), wanted="0 or more", do=f"{spec.grow} is usual.")
     if options.device is not None:
         _check_device(options.device)
 
 
-def wanted_size(options: CasperOptions, spec: BackboneSpec) -> tuple[int, int]:
+def wanted_size(options: CasperOptions, spec: ModelSpec) -> tuple[int, int]:
     """Height and width that were asked for, or else the model's.
 
     Raises:
@@ -160,7 +174,9 @@ def _present(place: torch.device) -> bool:
     return here is not None and here.type == place.type and (place.index or 0) < torch.accelerator.device_count()
 
 
-def recorded(settings: dict[str, Any], engine_runs_a_model: bool) -> dict[str, Any]:
-    """A run's settings without what does not concern its result."""
-    dropped = PASSING if engine_runs_a_model else NAMES
-    return {key: value for key, value in settings.items() if key not in dropped}
+def recorded(settings: dict[str, Any], understood: Sequence[str], spec: ModelSpec | None) -> dict[str, Any]:
+    """A run's settings without what does not concern its result; what was left to the model is spelled out."""
+    dropped = {*NAMES, *PASSING} - ({*understood} - {*PASSING})
+    kept = {key: value for key, value in settings.items() if key not in dropped}
+    usual = {} if spec is None else {"steps": spec.steps, "grow": spec.grow, "storage": spec.dtype}
+    return kept | {key: value for key, value in usual.items() if kept[key] is None}

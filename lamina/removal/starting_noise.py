@@ -30,10 +30,19 @@ def published_noise(
     return rearrange(torch.cat(drawn), "n t c h w -> n c t h w") if frames_first else torch.cat(drawn)
 
 
+def frame_noise(seed: int, frames: range, shape: Sequence[int]) -> Float[Tensor, "c t h w"]:
+    """Noise of `c h w` for each of a clip's frames, the same whichever window the frame is in."""
+    drawn = [_seeded(f"frame {seed} {frame}")(shape) for frame in frames]
+    return torch.stack(drawn, dim=1)
+
+
 def piece_noise(seed: int, start: int) -> NoiseSource:
     """Noise for the pictures of one piece of a clip, apart from the starting noise and from that of other pieces.
 
     The published code takes it from a generator that nobody seeds, so nothing can repeat that.
     """
-    digest = hashlib.sha256(f"pictures {seed} {start}".encode()).digest()
-    return seeded(int.from_bytes(digest[:7], "big"))
+    return _seeded(f"pictures {seed} {start}")
+
+
+def _seeded(words: str) -> NoiseSource:
+    return seeded(int.from_bytes(hashlib.sha256(words.encode()).digest()[:7], "big"))

@@ -1,6 +1,5 @@
 """The first look at a clip: how the camera moves and where the objects are, frame by frame, in one cheap pass."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from lamina.media.landing import whole_file
 from lamina.motion.camera import CameraPath, Frame, camera_step, chain, displacement_px
 from lamina.removal.effects import Place, place_of
 from lamina.removal.frames import Small
+from lamina.removal.turns import in_turn
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def survey(frames: Iterable[Small], workers: int, report: Callable[[int], None])
     drift: list[float] = []
     places: list[dict[int, Place]] = []
     with ThreadPoolExecutor(workers) as pool:
-        for moved, here in _in_turn(_moves(frames, pool), 2 * workers):
+        for moved, here in in_turn(_moves(frames, pool), 2 * workers):
             step, far = moved.result()
             steps.append(step)
             drift.append(far)
@@ -51,16 +51,6 @@ def _moves(frames: Iterable[Small], pool: ThreadPoolExecutor) -> Iterator[Moved]
         first, before = first or here, before or here
         yield pool.submit(_move, first, before, here), [place_of(mask) for mask in small.masks]
         before = here
-
-
-def _in_turn(moves: Iterator[Moved], most: int) -> Iterator[Moved]:
-    """The same, each when so many others have been begun after it."""
-    begun: deque[Moved] = deque()
-    for move in moves:
-        begun.append(move)
-        if len(begun) > most:
-            yield begun.popleft()
-    yield from begun
 
 
 def _move(first: Frame, before: Frame, here: Frame) -> tuple[np.ndarray, float]:

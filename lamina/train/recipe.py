@@ -155,6 +155,8 @@ class SmallConfig:
     def __post_init__(self):
         fits = min(self.widths) >= 1 and self.blocks >= 0 and self.heads >= 1 and self.most_grown_px >= 0
         _require(fits, "small", self, "widths and heads of at least 1, blocks and most_grown_px of at least 0")
+        fits = self.widths[-1] % (2 * self.heads) == 0
+        _require(fits, "small", self, f"a last width that {2 * self.heads}, twice the heads, divides")
         fits = min(self.effect_weight, self.hidden_weight, self.sure_weight) >= 0 and 0 <= self.pure_noise <= 1
         _require(fits, "small", self, "weights of at least 0, pure_noise within 0..1")
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +17,10 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from lamina.backbones.interface import Condition
-from lamina.backbones.small import Anchor, Small
+from lamina.backbones.small import Anchor, Small, small_hash
 from lamina.backbones.small_files import SMALL, open_small_network, write_small_network
 from lamina.backbones.small_network import Block, SmallNetwork, SmallSizes
+from lamina.errors import InputError
 from lamina.levels import from_levels
 from lamina.masks.binary import grow_square
 from lamina.masks.trimask import REMOVE
@@ -35,25 +37,32 @@ ROUND = 0.01
 """Differences well below this count by their square, those above it by their size (Charbonnier et al. 1994)."""
 
 
-def small_learner(recipe: Recipe, folder: Path | None) -> Learner:
+def small_learner(recipe: Recipe, folder: Path | None, device: torch.device) -> Learner:
     """A new network, or the one there is, ready to be trained.
 
     Raises:
-        InputError: pairs of this size do not fit it.
+        InputError: pairs of this size do not fit it, or it cannot be trained this way.
         WeightsError: the file to start from is not what it should be.
     """
     check_size(recipe, Small(None))
+    if recipe.method != "full":
+        do = 'Write method = "full": it is small.'
+        raise InputError(f"recipe: method of {SMALL}", got=recipe.method, wanted="full", do=do)
     network = new_network(recipe) if recipe.start == "base" else open_small_network(folder)
     network.float().requires_grad_(True).train()
     return Learner(
         network=network,
         blocks=(Block,),
-        connect=Small(network).with_network,
+        connect=Small(network, device).with_network,
         step=partial(small_step, recipe),
         remove=partial(remove_small, recipe),
         export=exporter(network.config),
-        record={"model": SMALL, "sizes": asdict(network.config)},
+        record=_record(recipe, folder) | {"model": SMALL, "sizes": asdict(network.config)},
     )
+
+
+def _record(recipe: Recipe, folder: Path | None) -> dict[str, Any]:
+    return {} if recipe.start == "base" else {"sha256": small_hash(folder)}
 
 
 def new_network(recipe: Recipe) -> SmallNetwork:

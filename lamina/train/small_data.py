@@ -2,9 +2,9 @@
 
     python -m lamina.train.small_data PAIRS --sprites 150 --seeds 1000 1008 --clips CLIPS
 
-Writes PAIRS/sprites, PAIRS/rendered, PAIRS/tripod and PAIRS/validation: shards of pairs that say what other frames show.
-Goes on where it was stopped. Scenes need the extra `render`; a scene takes about half a minute of one core, the anchor of
-a pair one to seven seconds.
+Writes PAIRS/sprites, PAIRS/rendered, PAIRS/tripod and PAIRS/validation: shards of pairs that say what other frames
+show. Goes on where it was stopped. Scenes need the extra `render`; a scene takes about half a minute of one core, the
+anchor of a pair one to seven seconds.
 """
 
 import argparse

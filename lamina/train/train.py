@@ -89,7 +89,7 @@ def open_learner(recipe: Recipe, folder: Path | None, device: torch.device) -> L
     Raises what `casper_learner` and `open_start`, or `small_learner`, raise.
     """
     if recipe.model == SMALL:
-        return small_learner(recipe, folder)
+        return small_learner(recipe, folder, device)
     return casper_learner(recipe, open_start(recipe, folder, device))
 
 
