@@ -2,7 +2,7 @@
 
     python -m benchmarks.small_shapes PAIRS [--minutes 10] [--only unet wan16]
 
-PAIRS as `python -m lamina.train.small_data` makes them; everything else is as recipes/casper_s.toml says. Writes
+PAIRS as `python recipes/casper_s_pairs.py` makes them; everything else is as recipes/casper_s.toml says. Writes
 results/small_shapes.json: steps made, seconds per frame of one look, and PSNR of removal in validation pairs: of all of
 the picture, and where an object or its effect was. The same of the `known` of the pairs, without any network.
 """

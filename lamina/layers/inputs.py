@@ -44,9 +44,11 @@ class Given(Marked, Protocol):
 
 
 @runtime_checkable
-class Painted(Given, Protocol):
-    """And a trimask by hand."""
+class Painted(Protocol):
+    """What may be painted by hand."""
 
+    @property
+    def preserve(self) -> Path | None: ...
     @property
     def trimask(self) -> Path | None: ...
 

@@ -1,6 +1,6 @@
 """The pairs that Casper-S is trained on, from nothing but seeds and, where there are any, tripod clips.
 
-    python -m lamina.train.small_data PAIRS --sprites 150 --seeds 1000 1008 --clips CLIPS
+    python recipes/casper_s_pairs.py PAIRS --sprites 150 --seeds 1000 1008 --clips CLIPS
 
 Writes PAIRS/sprites, PAIRS/rendered, PAIRS/tripod and PAIRS/validation: shards of pairs that say what other frames
 show. Goes on where it was stopped. Scenes need the extra `render`; a scene takes about half a minute of one core, the
