@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import torch
 from toy_training import toml_of, toy_recipe
 
 from lamina.backbones.small import GEOMETRY
@@ -123,7 +124,8 @@ def test_there_are_three_and_the_small_one():
 
 def test_the_recipe_of_the_small_model():
     recipe = read_recipe(SMALL_RECIPE)
-    SmallNetwork(SmallSizes(recipe.small.widths, recipe.small.blocks, recipe.small.heads))
+    with torch.device("meta"):
+        SmallNetwork(SmallSizes(recipe.small.widths, recipe.small.blocks, recipe.small.heads))
     assert recipe.model == "casper-s" and recipe.data.height % SIDE == recipe.data.width % SIDE == 0
     assert recipe.data.frames <= GEOMETRY.window_frames
     head = SMALL_RECIPE.read_text().split("\n\n")[0]

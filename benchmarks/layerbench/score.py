@@ -1,6 +1,6 @@
 """LayerBench scored: the baselines and our engines, family by family.
 
-    python -m benchmarks.layerbench.score LAYERBENCH [--methods inpaint median propagate] [--stacks FOLDER]
+    python -m benchmarks.layerbench.score LAYERBENCH [--methods inpaint median propagate casper-s] [--stacks FOLDER]
 
 Every scene is given to every method, and `lamina evaluate layerbench` scores what came out. Writes
 results/layerbench.json and the tables in layerbench/README.md after each method; methods that were scored on other
@@ -29,7 +29,7 @@ from lamina.evaluate.case import Figures
 from lamina.evaluate.layerbench import read_scenes
 from lamina.evaluate.scene import open_scene
 
-ENGINES = ("propagate",)
+ENGINES = ("propagate", "casper-s")
 """Engines of `lamina decompose` that need no weights."""
 RESULTS = Path(__file__).parents[1] / "results" / "layerbench.json"
 TIMES = "seconds.json"
@@ -42,7 +42,7 @@ class ScoreConfig:
 
     folder: Annotated[Path, tyro.conf.Positional]
     """LayerBench, or a part of it."""
-    methods: tuple[str, ...] = ("inpaint", "median", "propagate")
+    methods: tuple[str, ...] = ("inpaint", "median", "propagate", "casper-s")
     """Baselines, engines that need no weights, and others whose stacks are there already."""
     stacks: Path | None = None
     """Where stacks are kept, as METHOD/SCENE; those that are there already are scored without a new run."""
