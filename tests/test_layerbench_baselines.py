@@ -148,7 +148,8 @@ def test_an_engine_is_run_and_timed(bench: Path, tmp_path: Path):
 
 
 def test_an_unknown_method_is_named(bench: Path, tmp_path: Path):
-    with pytest.raises(SystemExit, match="'magic' is not known here: wanted one of inpaint, median, propagate, or a"):
+    known = ", ".join([*baselines.BASELINES, *score.ENGINES])
+    with pytest.raises(SystemExit, match=f"'magic' is not known here: wanted one of {known}, or a"):
         score.make("magic", bench / "lamp", tmp_path)
 
 

@@ -25,8 +25,6 @@ from lamina.errors import InputError, WeightsError
 from lamina.removal.answers import finished, join_answers, write_answer
 from lamina.removal.casper_frames import Row, as_picture, read_rows, shown_rows
 from lamina.removal.casper_job import CasperJob
-from lamina.removal.plan import Removal
-from lamina.removal.settled import settled
 from lamina.removal.starting_noise import frame_noise
 from lamina.removal.truth import Truth
 from lamina.removal.turns import in_turn
@@ -93,16 +91,10 @@ def write_part(
     """Write a window's own frames of every removal; where the background is known, that is shown."""
     for number, removal in enumerate(job.removals):
         made = (
-            finished(meant(removal, job.framing.cut(picture), row), row, row.small - row.small.clip(0, 1), number)
+            finished(job.framing.cut(picture), row, row.small - row.small.clip(0, 1), number)
             for picture, row in zip(pictures[number], rows, strict=True)
         )
         write_answer(job, removal, part.own.start, part.own, made)
-
-
-def meant(removal: Removal, picture: Float32[np.ndarray, "h w 3"], row: Row) -> Float32[np.ndarray, "h w 3"]:
-    """What of the network's answer is a change: of a solo against the frame, of a plate also against what is known."""
-    frame = row.small.clip(0, 1)
-    return settled(picture, frame) if removal.keep else settled(picture, row.known.clip(0, 1), [frame])
 
 
 Removed = tuple[Part, list[Row], Float32[np.ndarray, "n t padded_h padded_w 3"]]
