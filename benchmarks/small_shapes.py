@@ -7,11 +7,10 @@ results/small_shapes.json: steps made, seconds per frame of one look, and PSNR o
 the picture, and where an object or its effect was. The same of the `known` of the pairs, without any network.
 """
 
-import copy
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,14 +24,14 @@ from torch import Tensor, nn
 from benchmarks.machine import circumstances
 from lamina.backbones.checkpoint import imported
 from lamina.backbones.small import Small
-from lamina.backbones.small_network import ANSWERED, GIVEN, SmallSizes, mixture
+from lamina.backbones.small_network import ANSWERED, GIVEN, mixture
 from lamina.synth.pair import Pair
 from lamina.train.data import Share, open_mix, validation_pairs
 from lamina.train.loop import TrainState, start_training, train_steps
 from lamina.train.parallel import processes
 from lamina.train.recipe import Recipe
 from lamina.train.recipe_file import read_recipe
-from lamina.train.small import EFFECT, new_network, remove_small, small_step
+from lamina.train.small import changed, new_network, remove_small, small_step
 from lamina.train.task import Learner
 from lamina.train.validation import evaluated
 
@@ -132,18 +131,17 @@ def scored(state: TrainState, pairs: list[Pair]) -> dict[str, float]:
 def psnr(answer: np.ndarray, pair: Pair, region: str) -> float:
     """Of the picture, or where the input differs from the answer that is wanted."""
     error = np.square(answer.astype(np.float64) / 255 - pair.target / 255)
-    changed = np.abs(pair.input.astype(np.int16) - pair.target).max(-1) > 255 * EFFECT
-    return float(-10 * np.log10(max(error.mean() if region == "all" else error[changed].mean(), 1e-6)))
+    chosen = error if region == "all" else error[changed(pair)]
+    return float(-10 * np.log10(max(chosen.mean(), 1e-6)))
 
 
 def pace(network: nn.Module, recipe: Recipe) -> float:
     """Seconds per frame of one look at a window."""
     given = torch.zeros(1, GIVEN, 16, recipe.data.height, recipe.data.width)
-    eager = copy.deepcopy(network).eval()
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        eager(given, torch.ones(1))
+        network(given, torch.ones(1))
         begun = time.perf_counter()
-        eager(given, torch.ones(1))
+        network(given, torch.ones(1))
     return round((time.perf_counter() - begun) / 16, 4)
 
 
@@ -162,7 +160,7 @@ def main(config: ShapesConfig) -> None:
     for name in config.only:
         found[name] = {"minutes": config.minutes} | measure(SHAPES[name], config.pairs, config.minutes)
         print(name, found[name], flush=True)
-        told = {**circumstances(), "recipe": asdict(SmallSizes()), "shapes": found}
+        told = circumstances() | {"shapes": found}
         RESULTS.write_text(json.dumps(told, indent=1) + "\n")
 
 

@@ -1,6 +1,6 @@
 """The pairs that Casper-S is trained on, from nothing but seeds and, where there are any, tripod clips.
 
-    python recipes/casper_s_pairs.py PAIRS --sprites 150 --seeds 1000 1008 --clips CLIPS
+    python recipes/casper_s_pairs.py PAIRS --sprites 120 --seeds 1000 1007 --clips CLIPS
 
 Writes PAIRS/sprites, PAIRS/rendered, PAIRS/tripod and PAIRS/validation: shards of pairs that say what other frames
 show. Goes on where it was stopped. Scenes need the extra `render`; a scene takes about half a minute of one core, the
@@ -77,8 +77,8 @@ def _shards(source: PairSource, folder: Path, count: int, told: dict, report: Re
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--sprites", type=int, default=150)
-    parser.add_argument("--seeds", type=int, nargs=2, default=(1000, 1008), metavar=("FIRST", "BEHIND_LAST"))
+    parser.add_argument("--sprites", type=int, default=120)
+    parser.add_argument("--seeds", type=int, nargs=2, default=(1000, 1007), metavar=("FIRST", "BEHIND_LAST"))
     parser.add_argument("--clips", type=Path, help="tripod clips whose licence allows to ship what they trained")
     options = parser.parse_args(argv)
     cv2.setNumThreads(1)

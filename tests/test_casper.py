@@ -15,6 +15,7 @@ import tifffile
 import torch
 from media_makers import write_images
 from safetensors.torch import load_file, save_file
+from stopping import Stopped, stop_at
 from toy_casper import ENGINES, SMALL, bytes_of, config_of, model_folder, plates, run, short_windows
 from toy_scenes import Toy, save, walk
 
@@ -185,18 +186,6 @@ def test_a_model_that_changes_nothing_leaves_the_clip(
     assert (reference != np.stack(toy.frames)).any(-1).mean() > 0.5, "the codec by chance loses nearly everything"
 
 
-class Stopped(Exception):
-    pass
-
-
-def stopping_at(stage: str, done: int):
-    def report(named: str, so_far: int, total: int) -> None:
-        if named == stage and so_far >= done:
-            raise Stopped
-
-    return report
-
-
 @pytest.fixture(scope="module")
 def unstopped(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run in several windows and pieces that nobody stopped."""
@@ -217,7 +206,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(
     short_windows(monkeypatch, "casper-wan-1.3b", 9, 4)
     config = config_of(walk(13), tmp_path, models, "casper-wan-1.3b", steps=3)
     with pytest.raises(Stopped):
-        lamina.decompose(config, stopping_at(stage, done))
+        lamina.decompose(config, stop_at(stage, done))
     stages = []
     out = lamina.decompose(config, lambda named, so_far, _: stages.append((named, so_far)))
     assert bytes_of(out) == bytes_of(unstopped)
@@ -510,7 +499,7 @@ def test_answers_are_written_finely(models: Path, tmp_path: Path, monkeypatch: p
     """Between the model and the layers nothing is rounded to eight bits."""
     config = config_of(walk(2), tmp_path, models, "casper-wan-1.3b")
     with pytest.raises(Stopped):
-        lamina.decompose(config, stopping_at("layers", 1))
+        lamina.decompose(config, stop_at("layers", 1))
     [plate, _] = read_ffv1(tmp_path / "out" / ".work" / "casper" / "plate.mkv")
     assert plate.dtype == np.uint16 and plate.shape == (48, 64, 3)
     assert SMALL["size"] == "48x64"

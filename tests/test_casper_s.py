@@ -12,6 +12,7 @@ import tifffile
 import torch
 from media_makers import write_images
 from safetensors.torch import save_file
+from stopping import Stopped, stop_at
 from toy_casper import bytes_of, plates
 from toy_scenes import Toy, save, walk
 from toy_small import small_folder, toy_network
@@ -153,18 +154,6 @@ def test_the_number_of_threads_does_not_matter(models: Path, tmp_path: Path):
     assert found[0] == found[1] and torch.get_num_threads() == before
 
 
-class Stopped(Exception):
-    pass
-
-
-def stopping_at(stage: str, done: int):
-    def report(named: str, so_far: int, total: int) -> None:
-        if named == stage and so_far >= done:
-            raise Stopped
-
-    return report
-
-
 @pytest.fixture(scope="module")
 def unstopped(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("unstopped")
@@ -176,7 +165,7 @@ def unstopped(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_stopped_run_goes_on_to_the_same_bytes(stage: str, done: int, models: Path, unstopped: Path, tmp_path: Path):
     config = config_of(walk(33, (48, 36), names=("box", "ball")), tmp_path, models)
     with pytest.raises(Stopped):
-        lamina.decompose(config, stopping_at(stage, done))
+        lamina.decompose(config, stop_at(stage, done))
     stages: list[tuple[str, int]] = []
     out = lamina.decompose(config, lambda named, so_far, _: stages.append((named, so_far)))
     assert bytes_of(out) == bytes_of(unstopped)

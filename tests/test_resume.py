@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from media_makers import write_images
+from stopping import Stopped, stop_at
 from toy_scenes import pan, save, walk
 
 import lamina
@@ -22,18 +22,6 @@ from lamina.errors import MediaError, OutputError
 ROOT = Path(__file__).parents[1]
 CLIPS = {"tripod": lambda: walk(20, (48, 36), names=("box", "disc")), "pan": lambda: pan(18, (96, 72))}
 STAGES = ("survey", "first look", "second look", "plate", "layers")
-
-
-class Stopped(Exception):
-    """What a user's Ctrl-C is in these tests."""
-
-
-def stop_at(stage: str, done: int) -> Callable[[str, int, int], None]:
-    def report(at: str, so_far: int, total: int) -> None:
-        if at == stage and so_far >= done:
-            raise Stopped
-
-    return report
 
 
 def contents(out: Path) -> dict[str, bytes]:

@@ -26,7 +26,7 @@ from lamina.windows import Window
 SAVE_SECONDS = 20.0
 """So much is lost at most when a run is stopped; a step of a small model takes less time than to write it down."""
 LONG_SECONDS = 1.0
-"""A window that took longer is written down by itself, until its step is made."""
+"""One of several windows that took longer is written down by itself, until its step is made."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,12 @@ def denoise_group(
         return latents
     told = tell(group)
     plan = job.timing.windows
-    denoise = windowed(lambda window: _kept(job, group, window, backbone.denoiser(told.condition.window(window))), plan)
+
+    def part(window: Window) -> Denoiser:
+        alone = backbone.denoiser(told.condition.window(window))
+        return _kept(job, group, window, alone) if len(plan.windows) > 1 else alone
+
+    denoise = windowed(part, plan)
     denoise = anchored(denoise, told.known, told.share)
     saved = time.monotonic()
     for step in sample(denoise, latents, moves, done):

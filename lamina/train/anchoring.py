@@ -14,7 +14,6 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from lamina.color import ColorDescription
-from lamina.levels import from_levels
 from lamina.masks.trimask import KEEP, REMOVE
 from lamina.media.clip_info import ClipInfo
 from lamina.media.mask_source import MaskSource
@@ -66,7 +65,7 @@ def look_up(
     size = pictures.shape[2:0:-1]
     seen = [resize_area(one, size) == 255 for window in found for each in window.seen for one in each]
     rows = np.stack(seen).reshape(len(plates), -1, *pictures.shape[1:3]).swapaxes(0, 1)
-    return np.stack(plates), from_levels(rows.astype(np.float32), np.dtype(np.uint8))
+    return np.stack(plates), rows.astype(np.uint8) * np.uint8(255)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 from torch import Tensor
 
 from lamina.backbones.interface import Condition
@@ -111,13 +111,17 @@ def draw_noise(chance: Chance, config: SmallConfig) -> float:
 
 def weights_of(pair: Pair, config: SmallConfig) -> Float32[np.ndarray, "t h w"]:
     """How much each pixel counts: more where an effect was, less where other frames show the answer anyway."""
-    changed = np.abs(pair.input.astype(np.int16) - pair.target).max(-1) > 255 * EFFECT
     removed = pair.trimask == REMOVE
-    weight = np.where(changed & ~removed, np.float32(1 + config.effect_weight), np.float32(1))
+    weight = np.where(changed(pair) & ~removed, np.float32(1 + config.effect_weight), np.float32(1))
     weight = np.where(removed, np.float32(1 + config.hidden_weight), weight)
     if config.anchor and pair.sure is not None:
         weight = np.where(pair.sure == 255, np.float32(config.sure_weight), weight)
     return weight
+
+
+def changed(pair: Pair) -> Bool[np.ndarray, "t h w"]:
+    """Where what is to be removed can be seen: objects and their effects."""
+    return np.abs(pair.input.astype(np.int16) - pair.target).max(-1) > 255 * EFFECT
 
 
 def remove_small(recipe: Recipe, backbone: Small, pair: Pair) -> UInt8[np.ndarray, "t h w 3"]:
