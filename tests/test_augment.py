@@ -13,9 +13,11 @@ from lamina.masks.trimask import KEEP, REMOVE, UNKNOWN
 from lamina.synth.augment import (
     AugmentConfig,
     Crop,
+    Grade,
     augment,
     flipped,
     forgetful,
+    graded,
     reflected,
     reflection,
     reversed_in_time,
@@ -162,3 +164,31 @@ def test_a_crop_is_sure_where_all_that_it_averages_is(left: int, top: int, side:
 def test_what_nobody_has_looked_up_stays_so():
     found = augment(toy_pair(2, 9, (30, 20)), CONFIG, np.random.default_rng(0))
     assert found.known is None and found.sure is None
+
+
+def test_a_grade_is_the_same_curve_for_input_answer_and_what_is_known():
+    """Slow and obvious: every level by itself."""
+    pair, grade = known_pair(3), Grade((1.0, 0.8, 0.6), 1.3)
+    done = graded(pair, grade)
+    for name in ("input", "target", "known"):
+        for channel, gain in enumerate(grade.gains):
+            levels = getattr(pair, name)[..., channel].astype(np.float64)
+            assert np.array_equal(getattr(done, name)[..., channel], np.rint((levels / 255) ** 1.3 * gain * 255)), name
+    assert np.array_equal(done.trimask, pair.trimask) and np.array_equal(done.sure, pair.sure)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_grade_cuts_nothing_off_and_leaves_a_picture_to_be_seen(seed: int):
+    grade = Grade.draw(np.random.default_rng(seed))
+    white = grade.table()[0, 255].astype(int)
+    assert grade.table()[0, 0].max() == 0 and 0.6 * 255 <= white.max() + 1 and 0.45 * 255 < white.min()
+    assert (np.diff(grade.table()[0].astype(int), axis=0) >= 0).all()
+
+
+def test_pairs_are_graded_only_when_asked_to_be():
+    pair = known_pair(1)
+    plain, asked = (augment(pair, replace(CONFIG, grade=share), np.random.default_rng(7)) for share in (0.0, 1.0))
+    assert not same(plain, asked) and np.array_equal(plain.trimask, asked.trimask)
+    assert asked.input.mean() != plain.input.mean()
+    with pytest.raises(ValueError, match="forget_keep and grade within 0..1"):
+        replace(CONFIG, grade=1.5)

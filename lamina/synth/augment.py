@@ -1,4 +1,4 @@
-"""Pairs made to one size and length, and varied: crops, flips, time reflected, KEEP forgotten.
+"""Pairs made to one size and length, and varied: crops, flips, time reflected, KEEP forgotten, colours graded.
 
 Generative Omnimatte (Lee et al., CVPR 2025): random crops, horizontal and temporal flips, clips that are too short
 padded by reflection in time, labels of kept objects randomly turned to unknown. Whatever is done to the input is done
@@ -9,11 +9,16 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 
 from lamina.errors import InputError
 from lamina.masks.trimask import KEEP, REMOVE, UNKNOWN
 from lamina.synth.pair import Pair
 from lamina.synth.regions import by_majority
+
+GAIN_LEAST, TINT_LEAST = 0.6, 0.8
+GAMMA_MOST = 0.35
+"""The logarithm of the strongest gamma, up or down."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +34,14 @@ class AugmentConfig:
     """How often time runs backwards."""
     forget_keep: float = 0.5
     """How often KEEP becomes UNKNOWN, in all of a pair that has it."""
+    grade: float = 0.0
+    """How often the colours are graded."""
 
     def __post_init__(self):
         if min(self.frames, self.height, self.width) < 1:
             raise ValueError(f"Expected frames, height and width of at least 1: {self}.")
-        if not all(0 <= share <= 1 for share in (self.flip, self.reverse, self.forget_keep)):
-            raise ValueError(f"Expected flip, reverse and forget_keep within 0..1: {self}.")
+        if not all(0 <= share <= 1 for share in (self.flip, self.reverse, self.forget_keep, self.grade)):
+            raise ValueError(f"Expected flip, reverse, forget_keep and grade within 0..1: {self}.")
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,36 @@ def augment(pair: Pair, config: AugmentConfig, rng: np.random.Generator) -> Pair
     pair = take_crop(pair, _draw_crop(pair, config, (y, x), rng), (config.width, config.height))
     pair = flipped(pair) if flip else pair
     pair = reflected(reversed_in_time(pair) if reverse else pair, config.frames)
-    return forgetful(pair) if forget else pair
+    pair = forgetful(pair) if forget else pair
+    # A pair that is never graded draws no number for it: what was drawn before there were grades stays as it was.
+    return graded(pair, Grade.draw(rng)) if config.grade and rng.random() < config.grade else pair
+
+
+@dataclass(frozen=True)
+class Grade:
+    """Another exposure and white balance for a whole pair, darker rather than lighter so that nothing is cut off."""
+
+    gains: tuple[float, float, float]
+    """Of red, green and blue, at most 1."""
+    gamma: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> "Grade":
+        tints = rng.uniform(TINT_LEAST, 1, 3)
+        red, green, blue = (rng.uniform(GAIN_LEAST, 1) * tints / tints.max()).tolist()
+        return cls((red, green, blue), float(np.exp(rng.uniform(-GAMMA_MOST, GAMMA_MOST))))
+
+    def table(self) -> UInt8[np.ndarray, "1 256 3"]:
+        """What each level becomes, channel by channel."""
+        levels = np.linspace(0, 1, 256)[:, None] ** self.gamma * self.gains
+        return np.rint(levels * 255).astype(np.uint8)[None]
+
+
+def graded(pair: Pair, grade: Grade) -> Pair:
+    """Input, answer and what is known of it in the same other light: a shadow stays a shadow of it."""
+    pictures = ("input", "target") if pair.known is None else ("input", "target", "known")
+    table = grade.table()
+    return replace(pair, **{name: np.stack([cv2.LUT(one, table) for one in pair.parts[name]]) for name in pictures})
 
 
 def flipped(pair: Pair) -> Pair:

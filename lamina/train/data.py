@@ -53,7 +53,7 @@ def validation_pairs(recipe: Recipe, folder: Path) -> list[Pair]:
 
     Raises what `open_mix` raises.
     """
-    augment = replace(_augment(recipe.data), flip=0.0, reverse=0.0, forget_keep=0.0)
+    augment = replace(_augment(recipe.data), flip=0.0, reverse=0.0, forget_keep=0.0, grade=0.0)
     if recipe.validation.path is None:
         sources = [(_open_source(source, recipe.data, folder), source.weight) for source in recipe.data.used]
     else:
@@ -102,7 +102,8 @@ class _Carried(IterableDataset):
 
 
 def _augment(data: DataConfig) -> AugmentConfig:
-    return AugmentConfig(data.frames, data.height, data.width, data.flip, data.reverse, data.forget_keep)
+    varied = data.flip, data.reverse, data.forget_keep, data.grade
+    return AugmentConfig(data.frames, data.height, data.width, *varied)
 
 
 def _open_source(source: SourceConfig, data: DataConfig, folder: Path) -> PairSource:

@@ -82,7 +82,8 @@ class DataConfig:
     flip: float = 0.5
     reverse: float = 0.5
     forget_keep: float = 0.5
-    """How often left and right change places, time runs backwards, KEEP becomes UNKNOWN."""
+    grade: float = 0.0
+    """How often left and right change places, time runs backwards, KEEP becomes UNKNOWN, the colours are graded."""
     workers: int = 4
     """Processes that make pairs, for each process that trains; 0 makes them in between."""
 
@@ -91,8 +92,9 @@ class DataConfig:
         _require(self.workers >= 0, "data", f"workers = {self.workers}", "at least 0")
         fits = min(self.frames, self.height, self.width) >= 1
         _require(fits, "data", f"{self.frames} frames of {self.width}x{self.height}", "at least 1")
-        shares = self.flip, self.reverse, self.forget_keep
-        _require(all(0 <= share <= 1 for share in shares), "data", shares, "flip, reverse and forget_keep within 0..1")
+        shares = self.flip, self.reverse, self.forget_keep, self.grade
+        wanted = "flip, reverse, forget_keep and grade within 0..1"
+        _require(all(0 <= share <= 1 for share in shares), "data", shares, wanted)
 
     @property
     def used(self) -> tuple[SourceConfig, ...]:
