@@ -57,6 +57,32 @@ def test_a_shadow_that_stands_is_not_taken_for_ground(tmp_path: Path):
     assert not seen[:, 0][np.stack(toy.masks["box"]) > 0].any()
 
 
+def leaving(last: int) -> Toy:
+    """A box that stands on its shadow for 14 frames, and for `last` frames more somewhere else, with its shadow."""
+    ground = texture((160, 96), seed=2)
+    toy = Toy([], {"box": []}, [stored(ground, "uint8")] * (14 + last), [])
+    for left in [20] * 14 + [120] * last:
+        mask, shade = np.zeros((96, 160), np.uint8), np.ones((96, 160), np.float32)
+        mask[30:44, left : left + 14], shade[44:50, left : left + 14] = 255, SHADE
+        picture = ground * shade[..., None]
+        picture[mask > 0] = 0.1
+        toy.frames.append(stored(picture, "uint8"))
+        toy.masks["box"].append(mask)
+        toy.changed.append((mask > 0) | (shade < 1))
+    return toy
+
+
+def test_frames_that_an_object_has_left_confirm_what_was_close_to_it(tmp_path: Path):
+    """They are too few for it to count as one that moves; without them all around it would be in doubt."""
+    close = np.s_[:5, 0, 55:66, 10:50]
+    toy = leaving(last=6)
+    seen, _ = seen_of(toy, tmp_path / "left")
+    assert seen[close].mean() > 0.95
+    stays = Toy(toy.frames[:14], {"box": toy.masks["box"][:14]}, toy.truth[:14], toy.changed[:14])
+    seen, _ = seen_of(stays, tmp_path / "stays")
+    assert not seen[close].any()
+
+
 def test_solos_keep_their_own_object_and_its_shadow(tmp_path: Path):
     toy = walk(20, (160, 120), names=("box", "ball"))
     seen, _ = seen_of(toy, tmp_path)

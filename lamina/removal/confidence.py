@@ -2,17 +2,19 @@
 
 Where an object was or changed the picture, trusted views of the place must agree. Elsewhere the frame's own pixel is
 background when other frames confirm it, but not close to an object that hardly moves: what such an object throws on the
-ground stays where it is too, and the frames would confirm a shadow.
+ground stays where it is too, and the frames would confirm a shadow. There it takes frames in which the object has left.
 """
+
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 from lamina.masks.binary import grow
 from lamina.motion.anchor import Look
 from lamina.motion.coordinates import homography_in_pixels
-from lamina.removal.effects import REACH, Place, clear_places, reach_of
+from lamina.removal.effects import LEAST_SIZE, REACH, Place, clear_places, reach_of
 from lamina.removal.frames import Small
 from lamina.removal.scene import Scene
 
@@ -20,6 +22,10 @@ STEADY, RESTFUL = 8 / 255, 14 / 255
 """Spread of views, of the quieter and of the noisier side, above which a place is not known well enough."""
 AWAY = 0.6
 """Share of the frames looked at in which an object must be elsewhere, for them to confirm what is close to it."""
+WITNESSES = 0.2
+"""The same share for one pixel, where only frames count in which the object is away from that pixel too."""
+FAR = 2.5
+"""Sizes of the object between its middle and a pixel, from which on it is away from it."""
 MARGIN_PX = 3
 """Around a kept object and its effects at detection size, where its solo is not the background."""
 
@@ -52,22 +58,39 @@ def _own(small: Small, effects: np.ndarray, changed: np.ndarray, k: int, reach: 
 def _confirmed(scene: Scene, small: Small, reaches: list[np.ndarray]) -> Bool[np.ndarray, "d v"]:
     """Where other frames show the same, and were not taken with an object in its place."""
     sure = clear_places(scene.second[small.index])
-    others = scene.others(small.index)
-    for one, reach in zip(scene.found.places, reaches, strict=True):
-        here = one[small.index]
-        if here.area_px and _away(scene, one, small, others) < AWAY:
-            sure &= reach >= REACH
+    for places, reach in zip(scene.found.places, reaches, strict=True):
+        here = places[small.index]
+        if not here.area_px:
+            continue
+        elsewhere = list(_elsewhere(scene, places, small))
+        if np.mean([off >= _size(here, small) for _, off, _ in elsewhere]) < AWAY:
+            sure &= (reach >= REACH) | (_witnesses(elsewhere, here, small) >= WITNESSES)
     return sure
 
 
-def _away(scene: Scene, places: dict[int, Place], small: Small, others: list[int]) -> float:
-    """The share of frames in which an object is somewhere else in the scene, by its own size or more."""
+def _elsewhere(scene: Scene, places: dict[int, Place], small: Small) -> Iterator[tuple[Place, float, np.ndarray]]:
+    """Of each frame looked at: the object's place there, how far from its place here that is, and where it is here."""
     here, size = places[small.index], small.free.shape[1::-1]
-    moved = 0
-    for frame in others:
+    for frame in scene.others(small.index):
         there = places[frame]
-        camera = homography_in_pixels(scene.found.path.between(small.index, frame), size, size)
-        expected = cv2.perspectiveTransform(np.array([[[here.x, here.y]]]), camera)[0, 0]
-        off = np.hypot(*(expected - (there.x, there.y)))
-        moved += there.area_px == 0 or off >= here.area_px**0.5
-    return moved / max(1, len(others))
+        camera = homography_in_pixels(scene.found.path.between(frame, small.index), size, size)
+        middle = cv2.perspectiveTransform(np.array([[[there.x, there.y]]]), camera)[0, 0]
+        off = np.hypot(*(middle - (here.x, here.y))) if there.area_px else np.inf
+        yield there, float(off), middle
+
+
+def _witnesses(
+    elsewhere: Sequence[tuple[Place, float, np.ndarray]], here: Place, small: Small
+) -> Float32[np.ndarray, "d v"]:
+    """For every pixel the share of frames in which the object has left, and left it far behind."""
+    height, width = small.free.shape
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    far = np.zeros(small.free.shape, np.float32)
+    for there, off, middle in elsewhere:
+        if off >= _size(here, small):
+            far += np.hypot(x - middle[0], y - middle[1]) >= FAR * _size(there, small)
+    return far / np.float32(max(1, len(elsewhere)))
+
+
+def _size(place: Place, small: Small) -> float:
+    return max(place.area_px**0.5, LEAST_SIZE * small.free.shape[1])

@@ -38,6 +38,8 @@ BLIND = 0.6
 """How much persistence counts where the frame itself has nothing to say."""
 REACH = 3.0
 """How far effects are looked for, in object sizes; a low sun's shadow is about twice as long as its object."""
+LEAST_SIZE = 0.04
+"""What an object's size counts at least, in widths of the picture."""
 DETACHED_REACH = 1.5
 """The same for an effect that nowhere touches its object: a jumper's shadow, a reflection beyond the shore."""
 CLEAR = 0.4
@@ -105,7 +107,7 @@ def persistence(
 def reach_of(mask: UInt8[np.ndarray, "h w"], place: Place) -> Float32[np.ndarray, "h w"]:
     """Distance from the object in units of its own size (square root of the area, at least 4 % of the picture)."""
     distance = cv2.distanceTransform((mask < 128).astype(np.uint8), cv2.DIST_L2, 3)
-    return distance / np.float32(max(place.area_px**0.5, 0.04 * mask.shape[1]))
+    return distance / np.float32(max(place.area_px**0.5, LEAST_SIZE * mask.shape[1]))
 
 
 def mark_suspects(
