@@ -91,6 +91,9 @@ def test_rates_and_limits(step: int):
     assert math.isclose(longest_gradient(config, step), 0.25 - 0.2 * min(step, 1000) / 1000)
     plain = OptimizerConfig(warmup_steps=0, clip_norm=0.3, clip_settled_step=0)
     assert (learning_rate(plain, step), longest_gradient(plain, step)) == (plain.rate, 0.3)
+    falling = replace(config, fall_steps=(1000, 3000))
+    share = 1 if step < 1000 else (3000 - step) / 2000 if step < 3000 else 0
+    assert math.isclose(learning_rate(falling, step), learning_rate(config, step) * share)
 
 
 @pytest.mark.parametrize("most", [0.5, 100.0])

@@ -36,12 +36,19 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def learning_rate(config: OptimizerConfig, step: int) -> float:
-    """Of step 0, 1, ...: up in equal parts, then constant.
+    """Of step 0, 1, ...: up in equal parts, then constant; at the end down to nothing, if the recipe says so.
 
     >>> [round(learning_rate(OptimizerConfig(rate=1.0, warmup_steps=4), step), 2) for step in (0, 1, 3, 4, 9)]
     [0.25, 0.5, 1.0, 1.0, 1.0]
+    >>> falling = OptimizerConfig(rate=1.0, warmup_steps=0, fall_steps=(4, 8))
+    >>> [round(learning_rate(falling, step), 2) for step in (0, 4, 5, 7, 8, 9)]
+    [1.0, 1.0, 0.75, 0.25, 0.0, 0.0]
     """
-    return config.rate * min(1.0, (step + 1) / max(config.warmup_steps, 1))
+    rate = config.rate * min(1.0, (step + 1) / max(config.warmup_steps, 1))
+    if config.fall_steps is None:
+        return rate
+    first, last = config.fall_steps
+    return rate * min(1.0, max(0.0, (last - step) / (last - first)))
 
 
 def longest_gradient(config: OptimizerConfig, step: int) -> float:

@@ -27,12 +27,14 @@ class LoraConfig:
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """How parameters move. The rate rises linearly for `warmup_steps`, then stays."""
+    """How parameters move. The rate rises linearly for `warmup_steps`, then stays, unless it is to fall."""
 
     kind: Literal["adamw", "adafactor"] = "adamw"
     """adafactor keeps far less beside the parameters."""
     rate: float = 2e-5
     warmup_steps: int = 100
+    fall_steps: tuple[int, int] | None = None
+    """From the first of these steps to the second the rate falls linearly to nothing; None lets it stay."""
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-10
     """Of AdamW; Adafactor has its own."""
@@ -46,6 +48,8 @@ class OptimizerConfig:
     def __post_init__(self):
         fits = self.rate > 0 and self.warmup_steps >= 0 and self.weight_decay >= 0 and self.eps > 0
         _require(fits, "optimizer", self, "rate and eps above 0, warmup_steps and weight_decay of at least 0")
+        first, last = self.fall_steps or (self.warmup_steps, self.warmup_steps + 1)
+        _require(self.warmup_steps <= first < last, "optimizer", self.fall_steps, "fall_steps rising, after the warm-up")
         fits = self.clip_norm > 0 and self.clip_start >= 1 and self.clip_settled_step >= 0
         _require(fits, "optimizer", self, "clip_norm above 0, clip_start >= 1, clip_settled_step >= 0")
         _require(all(0 <= beta < 1 for beta in self.betas), "optimizer", self, "betas within 0..1")
