@@ -8,7 +8,11 @@ import pytest
 from test_propagate import run, shot_of
 from toy_scenes import SHADE, Toy, pan, stored, texture, walk
 
-from lamina.levels import to_levels
+from lamina.levels import from_levels, to_levels
+from lamina.motion.anchor import Look
+from lamina.removal.confidence import seen_background
+from lamina.removal.frames import FREE, Small
+from lamina.removal.scene import Scene
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +85,31 @@ def test_frames_that_an_object_has_left_confirm_what_was_close_to_it(tmp_path: P
     stays = Toy(toy.frames[:14], {"box": toy.masks["box"][:14]}, toy.truth[:14], toy.changed[:14])
     seen, _ = seen_of(stays, tmp_path / "stays")
     assert not seen[close].any()
+
+
+def test_a_change_that_all_views_have_is_not_taken_for_its_background(monkeypatch: pytest.MonkeyPatch):
+    """Views of a slow object's shadow agree on the shadow: what they show is no other than the frame."""
+    shape = (12, 20)
+    free, masks, rgb = (
+        np.full(shape, FREE, np.uint8),
+        np.zeros((0, *shape), np.uint8),
+        np.full((*shape, 3), 0.5, np.float32),
+    )
+    free[:, 16:] = 0
+    small = Small(0, free, free, rgb, free, from_levels(rgb, np.dtype(np.uint8)), free, masks)
+    looked_up = small.rgb.copy()
+    looked_up[:, 8:12] += 0.2
+    calm = np.zeros(shape, np.float32)
+    look = Look(looked_up, calm, calm, np.ones(shape, bool), np.ones(shape, bool))
+    effects = np.zeros((1, *shape), bool)
+    effects[:, :, 4:12] = True
+    monkeypatch.setattr("lamina.removal.confidence._confirmed", lambda *_: np.ones(shape, bool))
+    monkeypatch.setattr(Scene, "places", lambda *_: [])
+    seen = seen_background(object.__new__(Scene), small, effects, look)[0] == 255
+    assert seen[:, :4].all(), "unchanged and confirmed"
+    assert not seen[:, 4:8].any(), "changed, and looked up to be the same"
+    assert seen[:, 8:12].all(), "changed, and looked up to be otherwise"
+    assert seen[:, 16:].all(), "behind the object it may look as it likes"
 
 
 def test_solos_keep_their_own_object_and_its_shadow(tmp_path: Path):

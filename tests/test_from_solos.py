@@ -258,8 +258,8 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(case: str, tmp_path: Pa
 
 def test_a_plate_of_another_clip_is_warned_of(tmp_path: Path):
     toy = crossing(4)
-    strange = write_images(tmp_path / "strange", toy.frames)
-    with pytest.warns(UserWarning, match=r"give the clip back at .* dB only"):
+    strange = write_images(tmp_path / "strange", [255 - frame for frame in toy.frames])
+    with pytest.warns(UserWarning, match=r"change \d+% of the picture.*Do masks, plate and solos belong to this clip"):
         run(toy, tmp_path, plate=strange)
 
 

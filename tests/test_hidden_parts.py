@@ -16,6 +16,8 @@ from lamina.levels import to_levels
 
 SIZE = (128, 72)
 FRAMES = 24
+SOLID = {"propagate": 0.9, "casper-s": 0.8}
+"""By engine: the least alpha of what a pole hides. Where a network has half painted it, it is half there."""
 
 
 def behind_a_pole(folder: Path) -> dict:
@@ -38,14 +40,15 @@ def behind_a_pole(folder: Path) -> dict:
     }
 
 
-def decomposed(out: Path, given: dict) -> lamina.StackReader:
-    return lamina.open_stack(lamina.decompose(lamina.DecomposeConfig(out=out, **given)))
+def decomposed(out: Path, given: dict, engine: str) -> lamina.StackReader:
+    config = lamina.DecomposeConfig(out=out, engine=engine, **given)  # type: ignore[arg-type]
+    return lamina.open_stack(lamina.decompose(config))
 
 
-@pytest.fixture(scope="module")
-def pole(tmp_path_factory: pytest.TempPathFactory) -> lamina.StackReader:
+@pytest.fixture(scope="module", params=SOLID)
+def pole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> lamina.StackReader:
     folder = tmp_path_factory.mktemp("pole")
-    return decomposed(folder / "out", behind_a_pole(folder))
+    return decomposed(folder / "out", behind_a_pole(folder), request.param)
 
 
 def test_the_pole_is_in_front(pole: lamina.StackReader):
@@ -57,7 +60,7 @@ def test_the_walker_comes_out_whole_behind_the_pole(pole: lamina.StackReader, t:
     layer = next(pole.read_layer("walker", t, t + 1))
     left = 10 + 4 * t
     inside = to_levels(layer[30:42, left + 4 : left + 16])
-    assert inside[..., 3].min() > 0.9
+    assert inside[..., 3].min() > SOLID[pole.manifest.engine]
     np.testing.assert_allclose(inside[..., 0].mean(), 0.85 * 0.85, atol=0.06)
 
 
@@ -67,10 +70,11 @@ def test_the_pole_is_whole_too(pole: lamina.StackReader):
         assert to_levels(layer[8:64, 62:68, 3]).min() > 0.99
 
 
-def test_objects_that_change_places_add_up_in_both_orders(tmp_path: Path):
+@pytest.mark.parametrize("engine", SOLID)
+def test_objects_that_change_places_add_up_in_both_orders(engine: str, tmp_path: Path):
     toy = crossing(32)
     given = save_crossing(toy, tmp_path)
-    stack = decomposed(tmp_path / "out", {"input": given["input"], "mask": given["mask"]})
+    stack = decomposed(tmp_path / "out", {"input": given["input"], "mask": given["mask"]}, engine)
     assert [run.back_to_front for run in stack.manifest.order] == [("far", "near"), ("near", "far")]
     for t in range(32):
         picture = to_levels(next(stack.read_plate(t, t + 1)))

@@ -27,7 +27,7 @@ class DecomposeConfig(CasperOptions, LayerOptions):
     plate: Path | None = None
     """A true clean plate, as it is shot on set: one still, or as many frames as the clip. Taken instead of looking the
     background up."""
-    engine: Literal["auto", "propagate", "casper-s", "casper-cog-5b", "casper-wan-1.3b", "casper-wan-14b"] = "propagate"
+    engine: Literal["auto", "propagate", "casper-s", "casper-cog-5b", "casper-wan-1.3b", "casper-wan-14b"] = "auto"
     """How objects are removed. propagate: look the background up in the other frames. casper-s: our own small video
     model, which also takes away effects that never move and makes up what no frame shows. casper-cog, casper-wan:
     published ones, large, which need model files. auto: propagate where other frames show all that is hidden, else

@@ -22,8 +22,9 @@ from lamina.media.stack import SourceRecord, StackReader, run_record, write_mani
 from lamina.media.work import alone_in, claim, done, forget_bad_input, work_folder
 from lamina.report import Report
 
-GAP_DB = 35.0
-"""A stack that recomposes worse than this has a fault that one sees."""
+GAP_DB, MOST_CHANGED = 35.0, 0.9
+"""A stack that recomposes worse than the first has a fault that one sees; one that changes more than the second of the
+picture has nothing to do with its clip."""
 
 
 def workers() -> int:
@@ -55,7 +56,7 @@ def make_stack(
             job = make_job(work_folder(out))
             figures = write_layers(job, report)
             join_all(job, out)
-        _warn_of_gap(figures[""]["recompose_psnr_db"])
+        _warn_of_strangers(figures[""]["recompose_psnr_db"], figures[""]["changed_share"])
         manifest = manifest_of(job, source, engine, settings, figures)
         with whole_file(out / "sheet.png") as part:
             write_png(part, make_sheet(clip, StackReader(out, manifest)))
@@ -64,13 +65,16 @@ def make_stack(
         return out
 
 
-def _warn_of_gap(recompose_psnr_db: float) -> None:
+def _warn_of_strangers(recompose_psnr_db: float, changed_share: float) -> None:
+    """Where objects change nearly everything, or do not add up, plate and clip are hardly of one scene."""
+    wrong = []
     if recompose_psnr_db < GAP_DB:
-        warnings.warn(
-            f"The layers over the plate give the clip back at {recompose_psnr_db:.1f} dB only: see the last row of "
-            "sheet.png. Do masks, plate and solos belong to this clip?",
-            stacklevel=3,
-        )
+        wrong.append(f"The layers over the plate give the clip back at {recompose_psnr_db:.1f} dB only")
+    if changed_share > MOST_CHANGED:
+        wrong.append(f"The layers change {changed_share:.0%} of the picture")
+    if wrong:
+        told = "; ".join(wrong)
+        warnings.warn(f"{told}: see sheet.png. Do masks, plate and solos belong to this clip?", stacklevel=3)
 
 
 def settings_of(config: LayerOptions, solve: SolveConfig, files: list[Path | None]) -> dict:

@@ -19,6 +19,8 @@ from lamina.levels import to_levels
 
 PLAIN = np.float32(16 / 255)
 """A difference from the plate that no soft light makes."""
+PRESENT = 0.5
+"""From this alpha on other frames say that the object is behind another one."""
 TINT = np.float32(1.35)
 """How much more a shadow may darken one colour than another."""
 
@@ -48,7 +50,7 @@ def solo(
     if box is None:
         return None
     if inputs.solos:
-        return _known_solo(overlaps, name, t, box, hidden)
+        return _known_solo(overlaps, name, t, box, hidden, below)
     fronts, reach = overlaps.fronts(name, t), overlaps.reach(name, t, box)
     ground = below(to_levels(inputs.plates[t][box]), box)
     picture = to_levels(inputs.frames[t][box])
@@ -88,21 +90,44 @@ def _shared_picture(
     return np.where((shared | covered)[..., None], changed, picture)
 
 
-def _known_solo(overlaps: Overlaps, name: str, t: int, box: Box, hidden: Hidden | None) -> Solo:
-    """A solo that somebody else has made: it shows all of the object, so nothing is hidden in it but its outline."""
+def _known_solo(
+    overlaps: Overlaps,
+    name: str,
+    t: int,
+    box: Box,
+    hidden: Hidden | None,
+    below: Callable[[np.ndarray, Box], np.ndarray],
+) -> Solo:
+    """A solo that somebody else has made: it may show what others hide of the object, and else other frames do.
+
+    Solos of several objects, each made for itself, do not add up to the frame. So where the object is the frontmost of
+    several it is told from the frame and what lies behind it, as without solos.
+    """
     inputs = overlaps.inputs
     picture, ground = to_levels(inputs.solos[name][t][box]), to_levels(inputs.plates[t][box])
-    mask = inputs.masks[name][t][box]
-    covered = overlaps.cover(overlaps.fronts(name, t), t, box)
+    mask, fronts = inputs.masks[name][t][box], overlaps.fronts(name, t)
+    first = ~np.any([np.zeros(mask.shape, bool), *(overlaps.reach(front, t, box) for front in fronts)], axis=0)
+    if len(inputs.names) > 1:
+        picture = np.where(first[..., None], to_levels(inputs.frames[t][box]), picture)
+        ground = np.where(first[..., None], below(ground, box), ground)
+    covered, lost = overlaps.cover(fronts, t, box), np.zeros(mask.shape, bool)
     if covered.any():
-        expected = 0.0 if hidden is None else hidden.crop(box[0].start, box[1].start, mask.shape).alpha
-        mask = np.maximum(mask, _behind_others(mask, picture, ground, covered, expected))
+        nothing = Hidden(box[0].start, box[1].start, ground, np.zeros(mask.shape, np.float32))
+        part = (hidden or nothing).crop(box[0].start, box[1].start, mask.shape)
+        lost = covered & (part.alpha > PRESENT) & ~_is_shown(picture, ground, part.color)
+        shown = _behind_others(mask, picture, ground, covered, part.alpha)
+        mask = np.maximum(mask, np.where(lost, 0, shown))
     influence = inputs.influence[name][t][box].astype(np.float32) / 255
-    return Solo(box[0].start, box[1].start, picture, ground, influence, mask, np.zeros(mask.shape, bool))
+    return Solo(box[0].start, box[1].start, picture, ground, influence, mask, lost)
+
+
+def _is_shown(picture: np.ndarray, ground: np.ndarray, color: np.ndarray) -> np.ndarray:
+    """Where a solo is much nearer to an object's own colour than to the ground."""
+    return peak(np.abs(picture - color)) < peak(np.abs(ground - color)) / 2
 
 
 def _behind_others(
-    mask: np.ndarray, picture: np.ndarray, ground: np.ndarray, covered: np.ndarray, expected: np.ndarray | float
+    mask: np.ndarray, picture: np.ndarray, ground: np.ndarray, covered: np.ndarray, expected: np.ndarray
 ) -> np.ndarray:
     """The mask's part behind other objects, `uint8 h w`, as the solo shows it.
 
@@ -113,6 +138,6 @@ def _behind_others(
     bright = (picture + DARKEST) / (ground + DARKEST)
     shadow = (peak(bright) < 1) & (peak(bright) < TINT * -peak(-bright))
     _, labels = cv2.connectedComponents(((differs & ~shadow) | (mask > 127)).astype(np.uint8))
-    found = differs & (np.isin(labels, np.unique(labels[mask > 127])) & (labels > 0) | (expected > 0.5))
+    found = differs & (np.isin(labels, np.unique(labels[mask > 127])) & (labels > 0) | (expected > PRESENT))
     closed = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     return closed * covered * np.uint8(255)

@@ -66,7 +66,7 @@ def _solve_object(
         around = [u for u in range(t - config.smooth_frames, t + config.smooth_frames + 1) if u in times]
         for u in around:
             if u not in kept:
-                behind = [] if inputs.solos else inputs.order[u][: inputs.order[u].index(name)]
+                behind = inputs.order[u][: inputs.order[u].index(name)]
                 kept[u] = measure(overlaps, name, u, [solved.get((other, u)) for other in behind], config)
         kept = {u: kept[u] for u in around}
         effect = kept[t]

@@ -10,9 +10,8 @@ from lamina.motion.coordinates import resize_area
 from lamina.removal.records import FrameArrays
 from lamina.removal.shot import Shot
 
-UNSURE_MOST = 0.05
-"""The share of a frame's hidden and changed places that may be unsure. In most frames of rendered scenes it is 0.02 or
-less where `propagate` reaches 38 dB in these places, and 0.06 or more where it does not."""
+UNSURE_MOST = 0.01
+"""The share of a frame's hidden and changed places that may be unsure."""
 FRAMES_LEAST = 0.95
 """The share of frames in which no more than that may be."""
 

@@ -1,8 +1,8 @@
 """How sure it is that a looked-up background is background truly seen, pixel by pixel.
 
-Where an object was or changed the picture, trusted views of the place must agree. Elsewhere the frame's own pixel is
-background when other frames confirm it, but not close to an object that hardly moves: what such an object throws on the
-ground stays where it is too, and the frames would confirm a shadow. There it takes frames in which the object has left.
+Where an object was or changed the picture, trusted views of the place must agree, and must show the change. Elsewhere
+the frame's own pixel is background when other frames confirm it, but not close to an object that hardly moves: what it
+throws on the ground stays too, and the frames would confirm a shadow. It takes frames there that it has left.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from lamina.channels import peak
 from lamina.masks.binary import grow
 from lamina.motion.anchor import Look
 from lamina.motion.coordinates import homography_in_pixels
@@ -20,6 +21,9 @@ from lamina.removal.scene import Scene
 
 STEADY, RESTFUL = 8 / 255, 14 / 255
 """Spread of views, of the quieter and of the noisier side, above which a place is not known well enough."""
+ALIKE = np.float32(8 / 255)
+"""What is looked up for a place that has changed must differ from it by more: else the views have the same effect on
+them, or there was none, and which of the two cannot be seen from here."""
 AWAY = 0.6
 """Share of the frames looked at in which an object must be elsewhere, for them to confirm what is close to it."""
 WITNESSES = 0.2
@@ -42,6 +46,7 @@ def seen_background(
     sure = ~changed & _confirmed(scene, small, reaches)
     if look is not None:
         known = look.trusted & (look.spread < STEADY) & (look.unrest < RESTFUL)
+        known &= (small.free == 0) | (peak(np.abs(look.rgb - small.rgb)) > ALIKE)
         sure |= changed & known
     maps = [sure]
     if len(reaches) > 1:

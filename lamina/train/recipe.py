@@ -49,7 +49,8 @@ class OptimizerConfig:
         fits = self.rate > 0 and self.warmup_steps >= 0 and self.weight_decay >= 0 and self.eps > 0
         _require(fits, "optimizer", self, "rate and eps above 0, warmup_steps and weight_decay of at least 0")
         first, last = self.fall_steps or (self.warmup_steps, self.warmup_steps + 1)
-        _require(self.warmup_steps <= first < last, "optimizer", self.fall_steps, "fall_steps rising, after the warm-up")
+        fits = self.warmup_steps <= first < last
+        _require(fits, "optimizer", self.fall_steps, "fall_steps that rise and begin after the warm-up")
         fits = self.clip_norm > 0 and self.clip_start >= 1 and self.clip_settled_step >= 0
         _require(fits, "optimizer", self, "clip_norm above 0, clip_start >= 1, clip_settled_step >= 0")
         _require(all(0 <= beta < 1 for beta in self.betas), "optimizer", self, "betas within 0..1")
