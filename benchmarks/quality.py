@@ -1,6 +1,7 @@
 """How good the results are: every scene of some folders is decomposed and scored against its truth.
 
-    python -m benchmarks.quality FOLDER [FOLDER ...] --score SCORE.py [--only NAME ...] [--keep OUT]
+    python -m benchmarks.quality FOLDER [FOLDER ...] --score SCORE.py [--only NAME ...]
+        [--engine ENGINE] [--keep OUT]
 
 A scene is a folder with `input.mp4` or `frames/` and `mask_NN.mp4` or `mask_NN/`, one per object. Rendered scenes have
 `scene.json` (names of the objects) and `background.mp4`; real ones may have a truth, `bg_gt.png` or `bg_gt.mp4`.
@@ -13,7 +14,7 @@ import math
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from benchmarks.runs import Run, decompose
 from benchmarks.tables import update_results
 
 RESULTS = Path(__file__).with_name("results") / "quality.json"
+PLAIN = "propagate"
 TRUTHS = ("background.mp4", "bg_gt.mp4", "bg_gt.png")
 
 
@@ -39,6 +41,8 @@ class QualityConfig:
     """The script that scores a stack against a scene."""
     only: tuple[str, ...] = ()
     """Names of scenes; all when none is given."""
+    engine: str = PLAIN
+    """Of `lamina decompose`. What others than `propagate` reach stands beside it, in the table of engines."""
     keep: Path | None = None
     """Where the stacks are kept, one folder per scene; what is there already is scored without a new run."""
     out: Path = RESULTS
@@ -80,12 +84,13 @@ def examine(scene: Scene, config: QualityConfig) -> dict[str, Any]:
     """One scene's entry for the results."""
     entry: dict[str, Any] = circumstances() | {
         "scene": scene.name,
+        "engine": config.engine,
         "kind": "rendered" if scene.rendered else "real",
         "has_truth": scene.has_truth,
         "objects": len(scene.masks),
     }
     with stack_folder(scene, config.keep) as stack:
-        run = decompose(scene.input, scene.masks, stack)
+        run = decompose(scene.input, scene.masks, stack, flags=("--engine", config.engine))
         if run.failed:
             return entry | {"error": run.failed}
         return entry | _figures(run, stack) | (scores_of(scene, stack, config.score) if scene.has_truth else {})
@@ -127,11 +132,15 @@ def scores_of(scene: Scene, stack: Path, script: Path) -> dict[str, Any]:
 
 
 def _keep(file: Path, entry: dict[str, Any]) -> None:
-    """Put an entry into the file in place of the one of the same scene."""
+    """Put an entry into the file in place of the one of the same scene and engine."""
     scenes = json.loads(file.read_text())["scenes"] if file.exists() else []
-    rest = [scene for scene in scenes if scene["scene"] != entry["scene"]]
-    ordered = sorted([*rest, entry], key=lambda scene: (scene["kind"] != "rendered", scene["scene"]))
+    rest = [scene for scene in scenes if _key(scene) != _key(entry)]
+    ordered = sorted([*rest, entry], key=lambda scene: (scene["kind"] != "rendered", *_key(scene)))
     file.write_text(json.dumps({"scenes": ordered}, indent=1) + "\n")
+
+
+def _key(entry: Mapping[str, Any]) -> tuple[str, str]:
+    return entry["scene"], entry.get("engine", PLAIN)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -144,7 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(scene.name, json.dumps(told), flush=True)
         _keep(config.out, entry)
         if config.out == RESULTS:
-            update_results("quality")
+            for section in ("quality", "engines"):
+                update_results(section)
 
 
 if __name__ == "__main__":

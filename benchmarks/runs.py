@@ -40,11 +40,15 @@ class Run:
 
 
 def decompose(
-    clip: Path, masks: Mapping[str, Path], out: Path, sample_s: float = 0.5, engine: str = "propagate"
+    clip: Path,
+    masks: Mapping[str, Path],
+    out: Path,
+    sample_s: float = 0.5,
+    flags: Sequence[str] = ("--engine", "propagate"),
 ) -> Run:
     """Run the command on a clip and watch it."""
-    flags = [part for name, path in masks.items() for part in ("--mask", f"{name}={path}")]
-    return watch(["decompose", str(clip), *flags, "--engine", engine, "--out", str(out), "--json"], sample_s)
+    marked = [part for name, path in masks.items() for part in ("--mask", f"{name}={path}")]
+    return watch(["decompose", str(clip), *marked, *flags, "--out", str(out), "--json"], sample_s)
 
 
 def watch(arguments: Sequence[str], sample_s: float = 0.5) -> Run:

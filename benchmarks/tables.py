@@ -39,12 +39,15 @@ LAYERBENCH_SCORES = (
     "recompose",
 )
 DIGITS = {"plate_ssim": 4, "leak": 4, "flicker": 2}
+REGIONS = ("plate", "plate_mask", "plate_effect", "plate_rest")
+PLAIN = "propagate"
+"""The engine that others are held against."""
 Entry = Mapping[str, Any]
 
 
 def update_results(section: str) -> str:
     """Render one section (one of `SECTIONS`), replace it in its page and return it."""
-    file, shown_in = RESULTS / f"{section}.json", PAGES.get(section, PAGE)
+    file, shown_in = RESULTS / f"{FILES.get(section, section)}.json", PAGES.get(section, PAGE)
     text = SECTIONS[section](json.loads(file.read_text())) if file.exists() else "Not measured yet."
     begin, end = f"<!-- {section}: generated -->", f"<!-- {section}: end -->"
     page = shown_in.read_text()
@@ -85,7 +88,7 @@ def judged(value: float | None, digits: int, bar: Mapping[str, float] | None) ->
 
 
 def _quality(data: Entry) -> str:
-    scenes = data["scenes"]
+    scenes = [scene for scene in data["scenes"] if scene.get("engine", PLAIN) == PLAIN]
     groups = [
         ("Rendered scenes, with truth", [s for s in scenes if s["kind"] == "rendered"], _scored),
         ("Real clips with truth", [s for s in scenes if s["kind"] == "real" and s["has_truth"]], _scored),
@@ -94,6 +97,31 @@ def _quality(data: Entry) -> str:
     parts = [_tally(scenes), _origin(scenes)]
     parts += [f"### {title}\n\n{table(group)}" for title, group, table in groups if group]
     return "\n\n".join(parts)
+
+
+def _engines(data: Entry) -> str:
+    """Scene by scene what each engine's plate reaches."""
+    names = {scene["scene"] for scene in data["scenes"] if scene.get("engine", PLAIN) != PLAIN}
+    scenes = [scene for scene in data["scenes"] if scene["scene"] in names and scene.get("scores")]
+    if not scenes:
+        return "Not measured yet."
+    rows = [
+        [s["scene"], s.get("engine", PLAIN), *told(s["scores"], REGIONS), judged(s["seconds_per_frame"], 2, None)]
+        for s in scenes
+    ]
+    return f"{_origin(scenes)}\n\n{_table(['scene', 'engine', *REGIONS, 's/frame'], rows)}"
+
+
+def _families(data: Entry) -> str:
+    """LayerBench: means of each family's plates, by method, and of the four that the engines are held to."""
+    methods = [entry for entry in data["methods"] if entry["method"] not in ("inpaint", "median")]
+    families = dict.fromkeys(scene["family"] for scene in methods[0]["scenes"])
+    rows = [
+        [family, method["method"], *told(_mean_of(method, family, "scores"), REGIONS)]
+        for family in families
+        for method in methods
+    ]
+    return f"{_origin(methods)}\n\n{_table(['family', 'engine', *REGIONS], rows)}"
 
 
 def _tally(scenes: Sequence[Entry]) -> str:
@@ -328,9 +356,13 @@ SECTIONS: dict[str, Callable[[Entry], str]] = {
     "quality": _quality,
     "speed": _speed,
     "memory": _memory,
+    "engines": _engines,
+    "families": _families,
     "layerbench": layerbench,
     "casper_gpu": _casper_gpu,
 }
+FILES = {"engines": "quality", "families": "layerbench"}
+"""Of sections that show another one's results."""
 PAGES = {"layerbench": LAYERBENCH_PAGE}
 """Where a section is shown, if not in docs/results.md."""
 

@@ -95,7 +95,8 @@ def test_people_are_told_the_plan_once(models: Path, tmp_path: Path, capsys: pyt
 
 def test_an_engine_without_a_model_has_no_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     clip, masks = save(walk(3), tmp_path)
-    assert main(["decompose", str(clip), "--mask", masks[0], "-o", str(tmp_path / "out"), "--json"]) == 0
+    asked = ["decompose", str(clip), "--mask", masks[0], "--engine", "propagate", "-o", str(tmp_path / "out"), "--json"]
+    assert main(asked) == 0
     assert '"event": "plan"' not in capsys.readouterr().out
 
 

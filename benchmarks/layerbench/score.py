@@ -1,6 +1,6 @@
 """LayerBench scored: the baselines and our engines, family by family.
 
-    python -m benchmarks.layerbench.score LAYERBENCH [--methods inpaint median propagate casper-s] [--stacks FOLDER]
+    python -m benchmarks.layerbench.score LAYERBENCH [--methods inpaint median propagate auto] [--stacks FOLDER]
 
 Every scene is given to every method, and `lamina evaluate layerbench` scores what came out. Writes
 results/layerbench.json and the tables in layerbench/README.md after each method; methods that were scored on other
@@ -12,7 +12,7 @@ files included, one scene at a time.
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +29,13 @@ from lamina.evaluate.case import Figures
 from lamina.evaluate.layerbench import read_scenes
 from lamina.evaluate.scene import open_scene
 
-ENGINES = ("propagate", "casper-s")
-"""Engines of `lamina decompose` that need no weights."""
+ENGINES: Mapping[str, tuple[str, ...]] = {
+    "propagate": ("--engine", "propagate"),
+    "casper-s": ("--engine", "casper-s"),
+    "casper-s-no-anchor": ("--engine", "casper-s", "--no-anchor"),
+    "auto": (),
+}
+"""Engines of `lamina decompose` that need no weights, and what else is asked of them."""
 RESULTS = Path(__file__).parents[1] / "results" / "layerbench.json"
 TIMES = "seconds.json"
 """Beside the stacks of a method: how long each took, for runs that only score them again."""
@@ -42,7 +47,7 @@ class ScoreConfig:
 
     folder: Annotated[Path, tyro.conf.Positional]
     """LayerBench, or a part of it."""
-    methods: tuple[str, ...] = ("inpaint", "median", "propagate", "casper-s")
+    methods: tuple[str, ...] = ("inpaint", "median", *ENGINES)
     """Baselines, engines that need no weights, and others whose stacks are there already."""
     stacks: Path | None = None
     """Where stacks are kept, as METHOD/SCENE; those that are there already are scored without a new run."""
@@ -86,11 +91,11 @@ def make(method: str, scene: Path, folder: Path) -> None:
     (folder / TIMES).write_text(json.dumps(_times(folder) | {scene.name: round(time.monotonic() - began, 2)}))
 
 
-def run_engine(engine: str, folder: Path, out: Path) -> None:
+def run_engine(method: str, folder: Path, out: Path) -> None:
     """`lamina decompose` on one scene, in a process of its own."""
     scene = open_scene(folder.absolute())
     masks = dict(zip(scene.names, scene.masks, strict=True))
-    run = decompose(scene.clip.info.path, masks, out.absolute(), engine=engine)
+    run = decompose(scene.clip.info.path, masks, out.absolute(), flags=ENGINES[method])
     if run.failed:
         raise SystemExit(f"{folder}: {run.failed}")
 
@@ -133,7 +138,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for method in config.methods:
             keep(config.out, examine(method, config, stacks), ScoreConfig.methods)
             if config.out == RESULTS:
-                update_results("layerbench")
+                for section in ("layerbench", "families"):
+                    update_results(section)
     print(layerbench(json.loads(config.out.read_text())))
 
 

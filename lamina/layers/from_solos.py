@@ -7,7 +7,7 @@ from pathlib import Path
 from lamina.errors import InputError
 from lamina.layers.given import Given, given_items
 from lamina.layers.inputs import check_once, name_and_path, open_alike, open_clip, open_masks
-from lamina.layers.job import make_stack, settings_of, workers
+from lamina.layers.job import GIVEN, make_stack, settings_of, workers
 from lamina.layers.options import LayerOptions, check_options, find_order
 from lamina.layers.solve import SolveConfig
 from lamina.layers.write import Job
@@ -69,7 +69,7 @@ def layers_from_solos(config: LayersConfig, report: Report = no_report) -> Path:
             clip.info, work, names, order, lambda first: given_items(given, order, first), solve, workers(), config.fit
         )
 
-    return make_stack(Path(config.input), Path(config.out), clip, "given", settings, job, report)
+    return make_stack(Path(config.input), Path(config.out), clip, GIVEN, settings, job, report)
 
 
 def _open_solos(

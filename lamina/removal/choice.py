@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lamina.motion.coordinates import resize_area
+from lamina.removal.confidence import ALIKE
 from lamina.removal.records import FrameArrays
 from lamina.removal.shot import Shot
 
@@ -62,4 +63,4 @@ def count_unsure(
     """How many of a frame's hidden and changed places are not sure, and how many there are, at (width, height)."""
     hidden = [resize_area(mask, size) > 127 for mask in masks]
     places = np.any(hidden, axis=0) | (effects > 0).any(0)
-    return int((places & (seen < 255)).sum()), int(places.sum())
+    return int((places & (seen < ALIKE)).sum()), int(places.sum())

@@ -21,9 +21,10 @@ from lamina.removal.scene import Scene
 
 STEADY, RESTFUL = 8 / 255, 14 / 255
 """Spread of views, of the quieter and of the noisier side, above which a place is not known well enough."""
-ALIKE = np.float32(8 / 255)
-"""What is looked up for a place that has changed must differ from it by more: else the views have the same effect on
-them, or there was none, and which of the two cannot be seen from here."""
+SURE, ALIKE = 255, 128
+CHANGE_LEAST = np.float32(8 / 255)
+"""What is looked up for a place that has changed must differ from it by more to be sure: else the views have the same
+effect on them, or there was none, and which of the two cannot be seen from here."""
 AWAY = 0.6
 """Share of the frames looked at in which an object must be elsewhere, for them to confirm what is close to it."""
 WITNESSES = 0.2
@@ -39,19 +40,20 @@ def seen_background(
 ) -> UInt8[np.ndarray, "r d v"]:
     """255 where the plate shows background truly seen; and, with several objects, where each one's solo shows it too.
 
-    look: what was looked up for the changed part of the frame; None where nothing was.
+    `ALIKE` where a change was looked up to be none: that is not sure, but no reason to look for more either. look: what
+    was looked up for the changed part of the frame; None where nothing was.
     """
     changed = effects.any(0) | (small.free == 0)
     reaches = [reach_of(mask, place) for mask, place in zip(small.masks, scene.places(small.index), strict=True)]
-    sure = ~changed & _confirmed(scene, small, reaches)
+    seen = np.where(~changed & _confirmed(scene, small, reaches), SURE, 0).astype(np.uint8)
     if look is not None:
-        known = look.trusted & (look.spread < STEADY) & (look.unrest < RESTFUL)
-        known &= (small.free == 0) | (peak(np.abs(look.rgb - small.rgb)) > ALIKE)
-        sure |= changed & known
-    maps = [sure]
+        known = changed & look.trusted & (look.spread < STEADY) & (look.unrest < RESTFUL)
+        shown = (small.free == 0) | (peak(np.abs(look.rgb - small.rgb)) > CHANGE_LEAST)
+        seen[known] = np.where(shown, SURE, ALIKE)[known]
+    maps = [seen]
     if len(reaches) > 1:
-        maps += [sure & ~_own(small, effects, changed, k, reach) for k, reach in enumerate(reaches)]
-    return np.stack(maps).astype(np.uint8) * 255
+        maps += [np.where(_own(small, effects, changed, k, reach), 0, seen) for k, reach in enumerate(reaches)]
+    return np.stack(maps).astype(np.uint8)
 
 
 def _own(small: Small, effects: np.ndarray, changed: np.ndarray, k: int, reach: np.ndarray) -> Bool[np.ndarray, "d v"]:
