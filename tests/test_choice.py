@@ -10,7 +10,8 @@ from toy_scenes import Toy, save, walk
 
 import lamina
 from lamina.layers.inputs import open_inputs
-from lamina.removal.choice import FRAMES_LEAST, UNSURE_MOST, choose, count_unsure
+from lamina.removal.choice import UNSURE_MOST, choose, count_unsure
+from lamina.removal.confidence import ALIKE
 from lamina.removal.records import FrameArrays
 from lamina.removal.shot import Shot
 from lamina.removal.turns import in_turn
@@ -25,6 +26,8 @@ def test_hidden_and_changed_places_are_counted():
     seen[:, :3], seen[7] = 0, 0
     assert count_unsure([mask], effects, seen, (10, 8)) == (3, 12)
     assert count_unsure([mask, mask], effects[:0], seen, (10, 8)) == (2, 8)
+    seen[:, :3] = ALIKE
+    assert count_unsure([mask], effects, seen, (10, 8)) == (0, 12), "looked up, and found to be the same"
     assert count_unsure([mask * 0], effects * 0, seen, (10, 8)) == (0, 0)
 
 
@@ -33,28 +36,25 @@ def shot_of(toy: Toy, folder: Path) -> Shot:
     return open_inputs(lamina.DecomposeConfig(input=clip, mask=masks, out=folder / "out")).shot(folder / "work", 1)
 
 
-@pytest.mark.parametrize(
-    ("unknown_frames", "engine"), [(0, "propagate"), (2, "propagate"), (3, "casper-s"), (40, "casper-s")]
-)
-def test_few_frames_may_be_unknown(unknown_frames: int, engine: str, tmp_path: Path):
-    """In such a frame a little more than may be is not sure, in the others a little less."""
+@pytest.mark.parametrize(("off", "engine"), [(-1, "propagate"), (1, "casper-s")])
+def test_a_share_may_be_unknown(off: int, engine: str, tmp_path: Path):
+    """In every frame a little less than may be is not sure, or a little more."""
     toy = walk(40)
     shot = shot_of(toy, tmp_path)
     effects, seen = (FrameArrays(tmp_path, name, 16) for name in ("effects", "seen"))
     maps = []
-    for t, mask in enumerate(toy.masks["box"]):
+    for mask in toy.masks["box"]:
         places = np.flatnonzero(mask)
-        count = round(UNSURE_MOST * len(places)) + (1 if t < unknown_frames else -1)
         sure = np.full(mask.size, 255, np.uint8)
-        sure[places[:count]] = 0
+        sure[places[: round(UNSURE_MOST * len(places)) + off]] = 0
         maps.append(sure.reshape(1, *mask.shape))
     for start in (0, 16, 32):
         effects.write(start, [np.zeros_like(one) for one in maps[start : start + 16]])
         seen.write(start, maps[start : start + 16])
     choice = choose(shot, effects, seen)
-    assert choice.engine == engine and choice.known_frames == 1 - unknown_frames / 40
-    assert abs(choice.unsure - UNSURE_MOST) < 0.02
-    assert f"{choice}".startswith(f"{engine}, for other frames surely show") and FRAMES_LEAST == 0.95
+    assert choice.engine == engine and abs(choice.unsure - UNSURE_MOST) < 0.05
+    assert f"{choice}".startswith(f"{engine}, for other frames surely show ")
+    assert f"{choice}".endswith("only") == (off > 0)
 
 
 @given(st.integers(0, 12), st.integers(0, 5))
