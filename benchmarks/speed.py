@@ -1,6 +1,7 @@
 """How long a run takes: sizes, cameras, numbers of objects.
 
     python -m benchmarks.speed [--sizes 416x240 640x384] [--cameras tripod] [--objects 1 2]
+        [--engine casper-s --out results/speed_casper-s.json]
 
 Writes results/speed.json and the table in docs/results.md. The bars are for two otherwise idle cores.
 """
@@ -31,6 +32,8 @@ class SpeedConfig:
     sizes: tuple[str, ...] = ("416x240", "640x384", "1920x1080")
     cameras: tuple[Literal["tripod", "moving"], ...] = ("tripod", "moving")
     objects: tuple[int, ...] = (1, 2, 3)
+    engine: str = "propagate"
+    """Of `lamina decompose`; for others name an `--out` of their own."""
     frames: int = 48
     large_frames: int = 24
     out: Path = RESULTS
@@ -40,7 +43,7 @@ def measure(config: SpeedConfig) -> dict[str, Any]:
     """All runs, and where they were measured."""
     results: dict[str, Any] = circumstances() | {"startup_s": round(startup_s(), 2), "runs": []}
     for spec in _specs(config):
-        results["runs"].append(_measure(spec, results["startup_s"]))
+        results["runs"].append(_measure(spec, results["startup_s"], config.engine))
         print(_line(results["runs"][-1]), flush=True)
     return results
 
@@ -54,10 +57,10 @@ def _specs(config: SpeedConfig) -> Iterator[ClipSpec]:
                 yield ClipSpec(width, height, frames, objects, camera)
 
 
-def _measure(spec: ClipSpec, startup: float) -> dict[str, Any]:
+def _measure(spec: ClipSpec, startup: float, engine: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         made = make_clip(spec, Path(folder))
-        run = decompose(made.input, made.masks, Path(folder) / "stack")
+        run = decompose(made.input, made.masks, Path(folder) / "stack", flags=("--engine", engine))
     if run.failed:
         raise SystemExit(f"{spec.name}: {run.failed}")
     return {

@@ -58,7 +58,7 @@ def make_stack(
             job = make_job(work_folder(out))
             figures = write_layers(job, report)
             join_all(job, out)
-        _warn_of_strangers(figures[""]["recompose_psnr_db"], figures[""]["changed_share"] if engine == GIVEN else 0)
+        _warn_of_strangers(figures[""]["recompose_psnr_db"], figures[""]["changed_share"] if engine == GIVEN else 0.0)
         manifest = manifest_of(job, source, engine, settings, figures)
         with whole_file(out / "sheet.png") as part:
             write_png(part, make_sheet(clip, StackReader(out, manifest)))
