@@ -25,6 +25,8 @@ SURE, ALIKE = 255, 128
 CHANGE_LEAST = np.float32(8 / 255)
 """What is looked up for a place that has changed must differ from it by more to be sure: else the views have the same
 effect on them, or there was none, and which of the two cannot be seen from here."""
+BESIDE_PX = 3
+"""So far beside what is hidden that is not asked for: what is hidden is shown as it was seen, up to its edge."""
 AWAY = 0.6
 """Share of the frames looked at in which an object must be elsewhere, for them to confirm what is close to it."""
 WITNESSES = 0.2
@@ -48,7 +50,7 @@ def seen_background(
     seen = np.where(~changed & _confirmed(scene, small, reaches), SURE, 0).astype(np.uint8)
     if look is not None:
         known = changed & look.trusted & (look.spread < STEADY) & (look.unrest < RESTFUL)
-        shown = (small.free == 0) | (peak(np.abs(look.rgb - small.rgb)) > CHANGE_LEAST)
+        shown = grow(small.free == 0, BESIDE_PX) | (peak(np.abs(look.rgb - small.rgb)) > CHANGE_LEAST)
         seen[known] = np.where(shown, SURE, ALIKE)[known]
     maps = [seen]
     if len(reaches) > 1:
