@@ -343,8 +343,9 @@ def test_a_painted_trimask_is_for_one_object(models: Path, tmp_path: Path):
     with pytest.raises(InputError, match="--trimask: got --preserve too, wanted one object"):
         run(walk(2), tmp_path / "b", models, "casper-wan-1.3b", trimask=painted, preserve=painted)
     clip, masks = save(walk(2), tmp_path / "c")
+    asked = lamina.DecomposeConfig(input=clip, mask=masks, out=tmp_path / "out", engine="propagate", trimask=painted)
     with pytest.raises(InputError, match="--trimask: got --engine propagate, wanted an engine that runs a model"):
-        lamina.decompose(lamina.DecomposeConfig(input=clip, mask=masks, out=tmp_path / "out", trimask=painted))
+        lamina.decompose(asked)
     assert not (tmp_path / "out").exists()
 
 
@@ -390,8 +391,17 @@ def test_a_plate_and_a_model_are_one_too_many(models: Path, tmp_path: Path):
 def test_the_engine_without_a_model_says_what_it_does_not_take(flag: str, value, tmp_path: Path):
     clip, masks = save(walk(2), tmp_path)
     name = "no-anchor" if flag == "anchor" else flag
+    asked = lamina.DecomposeConfig(input=clip, mask=masks, out=tmp_path / "out", engine="propagate", **{flag: value})
     with pytest.raises(InputError, match=f"--{name}: got --engine propagate, wanted an engine that runs a model"):
-        lamina.decompose(lamina.DecomposeConfig(input=clip, mask=masks, out=tmp_path / "out", **{flag: value}))
+        lamina.decompose(asked)
+
+
+@pytest.mark.parametrize(("flag", "value"), [("preset", "reference"), ("yes", True), ("prompt", "a beach")])
+def test_auto_says_which_flags_only_published_models_take(flag: str, value, tmp_path: Path):
+    clip, masks = save(walk(2), tmp_path)
+    asked = lamina.DecomposeConfig(input=clip, mask=masks, out=tmp_path / "out", **{flag: value})
+    with pytest.raises(InputError, match=f"--{flag}: got --engine auto, which has no {flag}, wanted a published model"):
+        lamina.decompose(asked)
 
 
 def test_missing_files_are_named(tmp_path: Path):
