@@ -1,10 +1,12 @@
 """Which shape and which loss are best for Casper-S, each trained for the same time on the same pairs.
 
-    python -m benchmarks.small_shapes PAIRS [--minutes 10] [--only unet wan16]
+    python -m benchmarks.small_shapes PAIRS [--recipe recipes/casper_s.toml] [--minutes 10] [--only unet wan16]
 
-PAIRS as `python recipes/casper_s_pairs.py` makes them; everything else is as recipes/casper_s.toml says. Writes
-results/small_shapes.json: steps made, seconds per frame of one look, and PSNR of removal in validation pairs: of all of
-the picture, and where an object or its effect was. The same of the `known` of the pairs, without any network.
+PAIRS as `python recipes/casper_s_pairs.py` makes them; everything else is as the recipe says, but for what it starts
+from, which is chance. Writes results/small_shapes.json: steps made, seconds per frame of one look, and PSNR of removal
+in validation pairs: of all of the picture, and where an object or its effect was. The same of the `known` of the pairs,
+without any network; and of the weights that come with Lamina, with more and fewer steps of sampling. Then it puts the
+tables into docs/results.md.
 """
 
 import json
@@ -22,12 +24,14 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from benchmarks.machine import circumstances
+from benchmarks.tables import update_results
 from lamina.backbones.checkpoint import imported
 from lamina.backbones.small import Small
+from lamina.backbones.small_files import open_small_network
 from lamina.backbones.small_network import ANSWERED, GIVEN, mixture
 from lamina.synth.pair import Pair
 from lamina.train.data import Share, open_mix, validation_pairs
-from lamina.train.loop import TrainState, start_training, train_steps
+from lamina.train.loop import start_training, train_steps
 from lamina.train.parallel import processes
 from lamina.train.recipe import Recipe
 from lamina.train.recipe_file import read_recipe
@@ -37,6 +41,8 @@ from lamina.train.validation import evaluated
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPE, RESULTS = ROOT / "recipes" / "casper_s.toml", ROOT / "benchmarks" / "results" / "small_shapes.json"
+SAMPLED = (1, 2, 4, 8)
+"""Steps of sampling that are compared."""
 TEXT = 16
 """Channels of the one token of text that Wan's class wants to be given; it says nothing."""
 
@@ -77,6 +83,7 @@ class Shape:
 SHAPES = {
     "unet": Shape(new_network),
     "unet, half as wide": Shape(new_network, partial(narrow, widths=(24, 48, 80))),
+    "unet, sharp look half as wide": Shape(new_network, partial(narrow, sharp=16)),
     "unet, no transformer": Shape(new_network, partial(narrow, blocks=0)),
     "wan16": Shape(lambda recipe: WanShape(384, 12, 16)),
     "wan16, small": Shape(lambda recipe: WanShape(192, 6, 16)),
@@ -98,9 +105,9 @@ def learner_of(recipe: Recipe, network: nn.Module) -> Learner:
     )
 
 
-def measure(shape: Shape, data: Path, minutes: float) -> dict[str, Any]:
+def measure(shape: Shape, recipe: Recipe, data: Path, minutes: float) -> dict[str, Any]:
     """Train for so long and look at the validation pairs."""
-    recipe = shape.change(read_recipe(RECIPE))
+    recipe = shape.change(recipe)
     recipe = replace(recipe, ema=0.99, data=replace(recipe.data, workers=0))
     with processes("cpu") as accelerator, torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
@@ -108,24 +115,34 @@ def measure(shape: Shape, data: Path, minutes: float) -> dict[str, Any]:
         state = start_training(learner, open_mix(recipe, data, Share()), recipe, accelerator)
         begun = time.process_time()
         for _ in train_steps(state):
-            if time.process_time() - begun > 60 * minutes * torch.get_num_threads():
+            if time.process_time() - begun > 60 * minutes:
                 break
-        scores = scored(state, validation_pairs(recipe, data))
+        with evaluated(state):
+            scores = scored(partial(learner.remove, state.backbone), validation_pairs(recipe, data))
     parameters = sum(parameter.numel() for parameter in learner.network.parameters())
     return {"parameters": parameters, "steps": state.step, "seconds_per_frame": pace(learner.network, recipe), **scores}
 
 
-def scored(state: TrainState, pairs: list[Pair]) -> dict[str, float]:
-    """Mean PSNR of removal over pairs, and of what is known without it."""
-    with evaluated(state):
-        backbone = state.backbone
-        made = [state.learner.remove(backbone, pair) for pair in pairs]
-    found: dict[str, float] = {}
-    for name, answers in (("", made), ("known_", [pair.known for pair in pairs])):
-        for region in ("all", "changed"):
-            values = [psnr(answer, pair, region) for answer, pair in zip(answers, pairs, strict=True)]
-            found[f"{name}{region}"] = round(float(np.mean(values)), 2)
-    return found
+def sampled(recipe: Recipe, data: Path, steps: int) -> dict[str, Any]:
+    """Removal with the weights that come along, in so many steps of sampling."""
+    recipe = replace(recipe, validation=replace(recipe.validation, steps=steps))
+    with torch.inference_mode():
+        return scored(partial(remove_small, recipe, Small(open_small_network())), validation_pairs(recipe, data))
+
+
+def scored(remove: Callable[[Pair], np.ndarray], pairs: list[Pair]) -> dict[str, float]:
+    """Mean PSNR of removal over pairs."""
+    made = [remove(pair) for pair in pairs]
+    return {
+        region: round(float(np.mean([psnr(one, pair, region) for one, pair in zip(made, pairs, strict=True)])), 2)
+        for region in ("all", "changed")
+    }
+
+
+def known_of(pair: Pair) -> np.ndarray:
+    """What `propagate` answers."""
+    assert pair.known is not None
+    return pair.known
 
 
 def psnr(answer: np.ndarray, pair: Pair, region: str) -> float:
@@ -150,18 +167,30 @@ class ShapesConfig:
     """What to compare, and for how long."""
 
     pairs: Annotated[Path, tyro.conf.Positional]
+    recipe: Path = RECIPE
     minutes: float = 10.0
-    """Of computing, per shape and thread."""
+    """Of computing, all threads together, per shape."""
     only: tuple[str, ...] = tuple(SHAPES)
 
 
 def main(config: ShapesConfig) -> None:
-    found = json.loads(RESULTS.read_text())["shapes"] if RESULTS.exists() else {}
+    recipe = read_recipe(config.recipe)
+    told = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"shapes": {}}
+    told |= circumstances() | {
+        "known": scored(known_of, validation_pairs(recipe, config.pairs)),
+        "sampled": {str(steps): sampled(recipe, config.pairs, steps) for steps in SAMPLED},
+    }
+    _keep(told)
     for name in config.only:
-        found[name] = {"minutes": config.minutes} | measure(SHAPES[name], config.pairs, config.minutes)
-        print(name, found[name], flush=True)
-        told = circumstances() | {"shapes": found}
-        RESULTS.write_text(json.dumps(told, indent=1) + "\n")
+        found = {"minutes": config.minutes} | measure(SHAPES[name], recipe, config.pairs, config.minutes)
+        told["shapes"][name] = found
+        print(name, found, flush=True)
+        _keep(told)
+
+
+def _keep(told: dict[str, Any]) -> None:
+    RESULTS.write_text(json.dumps(told, indent=1) + "\n")
+    update_results("small_shapes")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,8 @@ DIGITS = {"plate_ssim": 4, "leak": 4, "flicker": 2}
 REGIONS = ("plate", "plate_mask", "plate_effect", "plate_rest")
 PLAIN = "propagate"
 """The engine that others are held against."""
+GAINS = ("plate_effect_gain", "plate_gain", "worst_plate_gain", "standing_plate_effect")
+"""Bars of engines on LayerBench."""
 Entry = Mapping[str, Any]
 
 
@@ -121,7 +123,38 @@ def _families(data: Entry) -> str:
         for family in families
         for method in methods
     ]
-    return f"{_origin(methods)}\n\n{_table(['family', 'engine', *REGIONS], rows)}"
+    parts = [_origin(methods), _table(["family", "engine", *REGIONS], rows)]
+    return "\n\n".join([*parts, *_gains({entry["method"]: entry for entry in methods})])
+
+
+def _gains(methods: Mapping[str, Entry]) -> list[str]:
+    """What engines gain over the plain one in the families that they are held to, and where they lose most."""
+    plain, bars = methods.get(PLAIN), _bars()["layerbench"]
+    if plain is None or not set(bars["families"]) <= {scene["family"] for scene in plain["scenes"]}:
+        return []
+    rows = []
+    for name, method in methods.items():
+        if method is not plain:
+            gains = [_mean_gain(method, plain, bars["families"], figure) for figure in ("plate_effect", "plate")]
+            loss, scene = min(zip(_gains_by_scene(method, plain), (s["scene"] for s in plain["scenes"]), strict=True))
+            standing = _mean_of(method, "static-object", "scores")["plate_effect"]
+            told = [*gains, loss, standing]
+            judgements = [judged(value, 2, bars[key]) for value, key in zip(told, GAINS, strict=True)]
+            rows.append([name, *judgements[:2], f"{judgements[2]}, {scene}", judgements[3]])
+    heads = [f"gain in {figure}, mean of {len(bars['families'])} families" for figure in ("plate_effect", "plate")]
+    table = _table(["engine", *heads, "plate where it loses most", "static-object, plate_effect"], rows)
+    return [f"Held against `{PLAIN}`; the families are {', '.join(bars['families'])}.", table]
+
+
+def _mean_gain(method: Entry, plain: Entry, families: Sequence[str], figure: str) -> float:
+    pairs = [(_mean_of(method, name, "scores")[figure], _mean_of(plain, name, "scores")[figure]) for name in families]
+    gains = [found - before for found, before in pairs if found is not None and before is not None]
+    return sum(gains) / len(gains)
+
+
+def _gains_by_scene(method: Entry, plain: Entry) -> list[float]:
+    scenes = zip(method["scenes"], plain["scenes"], strict=True)
+    return [one["scores"]["plate"] - other["scores"]["plate"] for one, other in scenes]
 
 
 def _tally(scenes: Sequence[Entry]) -> str:
@@ -274,6 +307,29 @@ def _machine(entry: Entry) -> str:
     return f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gb']:.0f} GB, {told}"
 
 
+def _small_shapes(data: Entry) -> str:
+    """Casper-S: shapes and losses at equal compute, and steps of sampling."""
+    rows = [
+        [
+            name,
+            *(f"{shape[key]:,}" for key in ("parameters", "steps")),
+            f"{shape['minutes']:g}",
+            f"{shape['seconds_per_frame']:.3f}",
+            *_both(shape),
+        ]
+        for name, shape in data["shapes"].items()
+    ]
+    head = ["trained from chance", "parameters", "steps made", "minutes", "s/frame", "all", "changed"]
+    steps = [[f"shipped weights, steps: {count}", *_both(found)] for count, found in data["sampled"].items()]
+    steps.append(["`propagate`", *_both(data["known"])])
+    tables = _table(head, rows), _table(["removal", "all", "changed"], steps)
+    return "\n\n".join([_origin([data]), *tables])
+
+
+def _both(found: Entry) -> list[str]:
+    return [f"{found[region]:.2f}" for region in ("all", "changed")]
+
+
 # Casper on a GPU
 
 CASPER_STAGES = ("encode", "denoise", "decode")
@@ -359,6 +415,7 @@ SECTIONS: dict[str, Callable[[Entry], str]] = {
     "engines": _engines,
     "families": _families,
     "layerbench": layerbench,
+    "small_shapes": _small_shapes,
     "casper_gpu": _casper_gpu,
 }
 FILES = {"engines": "quality", "families": "layerbench"}

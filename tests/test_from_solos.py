@@ -114,6 +114,18 @@ def test_a_given_order_wins(tmp_path: Path):
     assert stack.manifest.layer_names == ("near", "far")
 
 
+def test_a_shadow_that_no_solo_shows_leaves_the_plate_and_has_an_owner(tmp_path: Path):
+    """As models answer at times: they take a shadow for everybody else's."""
+    toy = crossing(4)
+    for solos in toy.solos.values():
+        for solo in solos:
+            solo[42:] = toy.plate[42:]
+    stack = run(toy, tmp_path)
+    for t, plate in enumerate(stack.read_plate()):
+        assert psnr(to_levels(plate[42:]), to_levels(toy.plate[42:])) > 45, t
+        assert psnr(stacked(stack, t).astype(np.float32), to_levels(toy.frames[t])) > 40, t
+
+
 def test_one_object_needs_no_solo(tmp_path: Path):
     toy = crossing(5)
     alone = replace(

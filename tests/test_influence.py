@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from toy_scenes import texture
 
-from lamina.layers.influence import find_influence, measure_change
+from lamina.layers.influence import find_influence, measure_change, shared_out
 
 SIZE = (160, 96)
 
@@ -49,3 +49,22 @@ def test_the_mask_is_always_in_it():
     mask[10:20, 10:20] = 255
     found = find_influence(None, changes(0.0, 0.0)[0], None, mask, 3)
     assert (found[8:22, 8:22] == 255).sum() >= 14 * 14 - 12 and not found[30:, 30:].any()
+
+
+def test_what_is_in_no_solo_goes_to_the_nearest():
+    left, right, whole = empty(), empty(), empty()
+    left[20:40, 10:30], right[20:40, 120:150] = 255, 200
+    whole[20:40, 10:50], whole[20:40, 100:150] = 255, 255
+    first, second = shared_out([left, right], whole)
+    assert (np.maximum(first, second) >= whole).all()
+    assert (first[20:40, 10:50] == 255).all() and not first[:, 60:].any()
+    assert (second[20:40, 100:150] == 255).all() and not second[:, :60].any()
+
+
+def test_what_solos_show_stays_theirs():
+    left, right = empty(), empty()
+    left[20:40, 10:60], right[20:40, 50:90] = 255, 130
+    whole = np.maximum(left, right)
+    for whole_found in (whole, None):
+        for found, part in zip(shared_out([left, right], whole_found), (left, right), strict=True):
+            np.testing.assert_array_equal(found, part)

@@ -8,16 +8,17 @@ import torch
 from toy_training import toml_of, toy_recipe
 
 from lamina.backbones.small import GEOMETRY
-from lamina.backbones.small_network import SIDE, SmallNetwork, SmallSizes
+from lamina.backbones.small_network import SIDE, SmallNetwork
 from lamina.backbones.specs import BACKBONES
 from lamina.errors import InputError
 from lamina.synth.mix import PAPER_WEIGHTS
 from lamina.train.recipe import CATEGORIES, DataConfig, SourceConfig
 from lamina.train.recipe_file import read_recipe
+from lamina.train.small import sizes_of
 
 FOLDER = Path(__file__).parents[1] / "recipes"
-SMALL_RECIPE = FOLDER / "casper_s.toml"
-RECIPES = sorted(set(FOLDER.glob("*.toml")) - {SMALL_RECIPE})
+SMALL_RECIPES = sorted(FOLDER.glob("casper_s*.toml"))
+RECIPES = sorted({*FOLDER.glob("*.toml")} - {*SMALL_RECIPES})
 KINDS = {"omnimatte": "real", "tripod": "real", "rendered": "rendered", "pasted": "pasted"}
 
 
@@ -117,16 +118,17 @@ def test_recipes_of_the_project(path: Path):
     assert asdict(recipe)
 
 
-def test_there_are_three_and_the_small_one():
+def test_there_are_three_and_those_of_the_small_model():
     assert [path.stem for path in RECIPES] == ["casper_cog_5b", "casper_wan_1.3b", "casper_wan_14b_lora"]
-    assert SMALL_RECIPE.exists()
+    assert [path.stem for path in SMALL_RECIPES] == ["casper_s", "casper_s_on"]
 
 
-def test_the_recipe_of_the_small_model():
-    recipe = read_recipe(SMALL_RECIPE)
+@pytest.mark.parametrize("path", SMALL_RECIPES, ids=lambda path: path.stem)
+def test_the_recipes_of_the_small_model(path: Path):
+    recipe = read_recipe(path)
     with torch.device("meta"):
-        SmallNetwork(SmallSizes(recipe.small.widths, recipe.small.blocks, recipe.small.heads))
+        SmallNetwork(sizes_of(recipe.small))
     assert recipe.model == "casper-s" and recipe.data.height % SIDE == recipe.data.width % SIDE == 0
     assert recipe.data.frames <= GEOMETRY.window_frames
-    head = SMALL_RECIPE.read_text().split("\n\n")[0]
+    head = path.read_text().split("\n\n")[0]
     assert all(word in head for word in ("lamina train", "cores", "hours")), "a recipe opens with its price"

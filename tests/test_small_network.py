@@ -137,9 +137,9 @@ def test_levels_are_told_apart():
     assert float(distances.min()) > 0.1 and float(waves.abs().max()) <= 1
 
 
-@pytest.mark.parametrize("change", [{"widths": (8, 8, 12)}, {"widths": (0, 8, 16)}, {"blocks": -1}])
+@pytest.mark.parametrize("change", [{"widths": (8, 8, 12)}, {"widths": (0, 8, 16)}, {"blocks": -1}, {"sharp": 0}])
 def test_sizes_that_make_no_sense(change: dict):
-    with pytest.raises(ValueError, match="Expected widths above 0, the last a multiple of twice the heads"):
+    with pytest.raises(ValueError, match="Expected widths above 0, the last of three a multiple of twice the heads"):
         replace(SIZES, **change)
 
 

@@ -35,7 +35,7 @@ from lamina.train.small import (
 from lamina.train.task import Example, chance_of
 
 CPU = torch.device("cpu")
-TOY = SmallConfig(widths=(8, 8, 16), blocks=1, most_grown_px=1)
+TOY = SmallConfig(widths=(8, 8, 16), blocks=1, sharp=8, most_grown_px=1)
 
 
 def recipe_of(**changes) -> Recipe:

@@ -7,7 +7,7 @@ import torch
 from lamina.backbones.small_files import write_small_network
 from lamina.backbones.small_network import SmallNetwork, SmallSizes
 
-SIZES = SmallSizes((8, 8, 16), blocks=1)
+SIZES = SmallSizes((8, 8, 16), blocks=1, sharp=8)
 
 
 def toy_network(seed: int = 0, sizes: SmallSizes = SIZES, disturbed: float = 0.1) -> SmallNetwork:

@@ -37,12 +37,14 @@ class SmallSizes:
     blocks: int = 4
     """Of the transformer."""
     heads: int = 4
+    sharp: int = 32
+    """Channels at half the picture."""
     patch_size: tuple[int, int, int] = (1, SIDE, SIDE)
     """Of a token, in frames and pixels; the only one there is."""
 
     def __post_init__(self):
-        if self.widths[2] % (2 * self.heads) or min(self.widths) < 1 or self.blocks < 0:
-            raise ValueError(f"Expected widths above 0, the last a multiple of twice the heads: {self}.")
+        if self.widths[2] % (2 * self.heads) or min(*self.widths, self.sharp) < 1 or self.blocks < 0:
+            raise ValueError(f"Expected widths above 0, the last of three a multiple of twice the heads: {self}.")
 
 
 class SmallNetwork(nn.Module):
@@ -63,6 +65,7 @@ class SmallNetwork(nn.Module):
         self.leave = nn.ModuleList([Residual(middle, coarse), Residual(fine, coarse)])
         self.head = nn.Conv2d(fine, ANSWERED * STRIDE**2, 3, padding=1)
         self.skip = nn.Conv2d(GIVEN, ANSWERED, 3, padding=1)
+        self.sharp = Sharp(fine, sizes.sharp)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.skip.weight)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -77,7 +80,8 @@ class SmallNetwork(nn.Module):
         coarse = self._transformed(self.down[1](middle), level, items)
         middle = self.leave[0](middle + F.pixel_shuffle(self.up[0](coarse), 2), level, frames)
         fine = self.leave[1](fine + F.pixel_shuffle(self.up[1](middle), 2), level, frames)
-        mixed = mixture(F.pixel_shuffle(self.head(fine), STRIDE) + self.skip(flat), flat)
+        answer = F.pixel_shuffle(self.head(fine), STRIDE) + self.skip(flat) + self.sharp(fine, flat)
+        mixed = mixture(answer, flat)
         return rearrange(mixed, "(n t) c h w -> n c t h w", n=items)
 
     def _transformed(self, coarse: Tensor, level: Tensor, items: int) -> Tensor:
@@ -122,6 +126,22 @@ class Residual(nn.Module):
         normed = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         inner = self.first(normed) + self.light(level)[..., None, None]
         return x + self.second(F.silu(_with_neighbours(inner, self.beside, frames)))
+
+
+class Sharp(nn.Module):
+    """A second look at half the picture's size, at all it is given: where light changes, single pixels matter."""
+
+    def __init__(self, fine: int, width: int):
+        super().__init__()
+        self.bring = nn.Conv2d(fine, 4 * width, 1)
+        self.see = nn.Conv2d(4 * GIVEN, width, 1)
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, 4 * ANSWERED, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, fine: Float[Tensor, "b c fine_h fine_w"], flat: Float[Tensor, "b given h w"]) -> Tensor:
+        x = F.pixel_shuffle(self.bring(fine), 2) + self.see(F.pixel_unshuffle(flat, 2))
+        return F.pixel_shuffle(self.second(F.silu(self.first(F.silu(x)))), 2)
 
 
 def _with_neighbours(x: Float[Tensor, "b c h w"], weights: Float[Tensor, "two c"], frames: int) -> Tensor:

@@ -7,9 +7,10 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 
 from lamina.errors import InputError
-from lamina.layers.influence import Change, find_influence, measure_change
+from lamina.layers.influence import Change, find_influence, measure_change, shared_out
 from lamina.layers.items import Item
 from lamina.layers.lift import Known, Place, lift_plate, lift_solo
 from lamina.layers.overlap import grow
@@ -53,6 +54,8 @@ class _Raw:
     plate: np.ndarray
     solos: list[np.ndarray]
     changes: list[Change]
+    whole: Change | None
+    """What all objects together changed; None where there is but one."""
     known: Known | None
 
 
@@ -95,14 +98,18 @@ def _raw(
 ) -> _Raw:
     size = plate.shape[1::-1]
     # Like with like: a plate is compared with pictures as small as it is.
-    compared = [resize_area(solo, size) for solo in solos or [to_levels(frame)]]
-    return _Raw(frame, masks, plate, solos, [measure_change(solo, plate) for solo in compared], known)
+    whole = measure_change(resize_area(to_levels(frame), size), plate)
+    changes = [measure_change(resize_area(solo, size), plate) for solo in solos]
+    return _Raw(frame, masks, plate, solos, changes or [whole], whole if changes else None, known)
 
 
 def _item(before: _Raw | None, here: _Raw, after: _Raw | None, ranks: list[int]) -> Item:
     height, width = here.frame.shape[:2]
     edge_px = edge_radius(height, SolveConfig())
-    influence = [_influence(before, here, after, k, edge_px) for k in range(len(here.masks))]
+    influence = shared_out(
+        [_influence(before, here, after, k, edge_px) for k in range(len(here.masks))],
+        None if here.whole is None else _influence(before, here, after, None, edge_px),
+    )
     places = [
         Place(part.astype(np.float32) / 255, grow(mask, edge_px), ~grow(255 - mask, edge_px))
         for part, mask in zip(influence, here.masks, strict=True)
@@ -118,14 +125,17 @@ def _item(before: _Raw | None, here: _Raw, after: _Raw | None, ranks: list[int])
     return Item(here.frame, here.masks, plate, influence, solos)
 
 
-def _influence(before: _Raw | None, here: _Raw, after: _Raw | None, k: int, edge_px: int) -> np.ndarray:
-    """Object k's influence at the clip's size."""
+def _influence(
+    before: _Raw | None, here: _Raw, after: _Raw | None, k: int | None, edge_px: int
+) -> UInt8[np.ndarray, "h w"]:
+    """Object k's influence at the clip's size, or that of all objects together."""
     size = here.plate.shape[1::-1]
-    changes = [raw.changes[k] if raw is not None else None for raw in (before, after)]
-    small = resize_area(here.masks[k], size)
-    found = find_influence(changes[0], here.changes[k], changes[1], small, edge_px + 2)
+    around = [None if raw is None else raw.whole if k is None else raw.changes[k] for raw in (before, here, after)]
+    mask = np.max(here.masks, axis=0) if k is None else here.masks[k]
+    assert around[1] is not None
+    found = find_influence(around[0], around[1], around[2], resize_area(mask, size), edge_px + 2)
     wide = cv2.resize(found, here.frame.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return np.where(grow(here.masks[k], edge_px + 2), np.uint8(255), wide)
+    return np.where(grow(mask, edge_px + 2), np.uint8(255), wide)
 
 
 def _checked(source: FrameSource, flag: str, clip: FrameSource, start: int) -> Iterator[np.ndarray]:

@@ -5,10 +5,12 @@ around whatever moves. So it is measured where the change is looked for, from wh
 and a mean over a small neighbourhood in space and time is held against it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 
 from lamina.channels import peak, total
 from lamina.layers.effect import fine_detail
@@ -20,6 +22,8 @@ LEAST, SURE = np.float32(1.5 / 255), np.float32(3 / 255)
 """Below the first a steady difference is rounding, or light so faint that a layer of it would only be dirt; above the
 second nobody would call it that."""
 NOISE_LEAST = np.float32(0.3 / 255)
+SOLID = 128
+"""From here on an object's influence is where it is looked for."""
 DOUBT = np.float32(4.0)
 """How many standard deviations of a mean are still noise, codecs' being neither independent nor normal."""
 
@@ -51,6 +55,26 @@ def find_influence(
     floor = np.maximum(LEAST, DOUBT * here.noise / SIDE_PX)
     share = np.clip((level - floor) / (np.maximum(SURE, 2 * floor) - floor), 0, 1)
     return np.where(grow(mask, margin_px), np.uint8(255), np.rint(share * 255).astype(np.uint8))
+
+
+def shared_out(
+    parts: Sequence[UInt8[np.ndarray, "h w"]], whole: UInt8[np.ndarray, "h w"] | None
+) -> Sequence[UInt8[np.ndarray, "h w"]]:
+    """Each object's influence, such that together they reach wherever the clip differs from the plate.
+
+    A model may leave a shadow out of the plate and out of every solo. It is somebody's all the same, and goes to the
+    object whose influence is nearest; else the plate would have to keep it.
+
+    whole: the influence of all objects together, told from the clip and the plate; None where that is known of one.
+    """
+    if whole is None:
+        return parts
+    lacking = whole > np.max(parts, axis=0)
+    if not lacking.any():
+        return parts
+    far = [cv2.distanceTransform((part < SOLID).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3) for part in parts]
+    nearest = np.argmin(far, axis=0)
+    return [np.where(lacking & (nearest == k), whole, part) for k, part in enumerate(parts)]
 
 
 def _local_noise(difference: np.ndarray) -> np.ndarray:

@@ -146,6 +146,8 @@ class SmallConfig:
     blocks: int = 4
     """Of the transformer at a sixteenth."""
     heads: int = 4
+    sharp: int = 32
+    """Channels at half the picture."""
     anchor: bool = True
     """Whether it is told what other frames show."""
     effect_weight: float = 4.0
@@ -160,8 +162,8 @@ class SmallConfig:
     """How often it is asked at pure noise."""
 
     def __post_init__(self):
-        fits = min(self.widths) >= 1 and self.blocks >= 0 and self.heads >= 1 and self.most_grown_px >= 0
-        _require(fits, "small", self, "widths and heads of at least 1, blocks and most_grown_px of at least 0")
+        fits = min(*self.widths, self.heads, self.sharp) >= 1 and min(self.blocks, self.most_grown_px) >= 0
+        _require(fits, "small", self, "widths, heads and sharp of at least 1, blocks and most_grown_px of at least 0")
         fits = self.widths[-1] % (2 * self.heads) == 0
         _require(fits, "small", self, f"a last width that {2 * self.heads}, twice the heads, divides")
         fits = min(self.effect_weight, self.hidden_weight, self.sure_weight) >= 0 and 0 <= self.pure_noise <= 1

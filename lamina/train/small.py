@@ -68,7 +68,11 @@ def _record(recipe: Recipe, folder: Path | None) -> dict[str, Any]:
 def new_network(recipe: Recipe) -> SmallNetwork:
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
-        return SmallNetwork(SmallSizes(recipe.small.widths, recipe.small.blocks, recipe.small.heads))
+        return SmallNetwork(sizes_of(recipe.small))
+
+
+def sizes_of(config: SmallConfig) -> SmallSizes:
+    return SmallSizes(config.widths, config.blocks, config.heads, config.sharp)
 
 
 def small_step(recipe: Recipe, backbone: Small, examples: Sequence[Example]) -> Losses:
