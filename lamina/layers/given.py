@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from lamina.channels import peak
 from lamina.errors import InputError
 from lamina.layers.influence import Change, find_influence, measure_change, shared_out
 from lamina.layers.items import Item
@@ -24,6 +25,8 @@ from lamina.motion.coordinates import resize_area
 from lamina.removal.anchored import pixel_share
 from lamina.removal.truth import Truth
 
+ALIKE, OTHER = np.float32(3 / 255), np.float32(8 / 255)
+"""Up to the first a model's answer says the same as what was looked up; from the second on it says something else."""
 T = TypeVar("T")
 BEYOND = 0.02
 """How far a float plate for an integer clip may leave 0..1, as filters and codecs do at edges."""
@@ -83,14 +86,19 @@ def _read(given: Given, start: int) -> Iterator[_Raw]:
     truths = given.truth.read(start, frames) if given.truth else repeat(None, frames - start)
     pictures = given.clip.read(start, frames)
     for frame, covered, plate, alone, truth in zip(pictures, masks, plates, rows, truths, strict=True):
-        known = None if truth is None else _known(truth[0], truth[1][0])
+        known = None if truth is None else _known(truth[0], truth[1][0], plate)
         yield _raw(frame, list(covered), plate, list(alone), known)
 
 
-def _known(plate: np.ndarray, seen: np.ndarray) -> Known:
-    """A plate that was seen, and how far it is to be shown at its size."""
-    share = cv2.resize(pixel_share(seen == 255), plate.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return Known(to_levels(plate), share)
+def _known(plate: np.ndarray, seen: np.ndarray, answer: np.ndarray) -> Known:
+    """A plate that was looked up, and how far it is to be shown at its size: where it was truly seen, and where the
+    model has come to the same.
+    """
+    picture, size = to_levels(plate), plate.shape[1::-1]
+    difference = peak(np.abs(resize_area(picture, answer.shape[1::-1]) - answer))
+    agreed = cv2.erode(np.clip((OTHER - difference) / (OTHER - ALIKE), 0, 1), np.ones((3, 3)))
+    shares = (cv2.resize(share, size, interpolation=cv2.INTER_LINEAR) for share in (pixel_share(seen == 255), agreed))
+    return Known(picture, np.maximum(*shares))
 
 
 def _raw(
