@@ -5,7 +5,7 @@ import numpy as np
 from toy_scenes import texture
 
 from lamina.layers.given import ALIKE, OTHER, _known
-from lamina.levels import from_levels
+from lamina.levels import from_levels, to_levels
 from lamina.motion.coordinates import resize_area
 
 SIZE, SMALL = (128, 96), (64, 48)
@@ -16,7 +16,7 @@ def looked_up() -> np.ndarray:
 
 
 def answer_of(plate: np.ndarray) -> np.ndarray:
-    return resize_area(plate.astype(np.float32) / 255, SMALL)
+    return resize_area(to_levels(plate), SMALL)
 
 
 def test_what_was_truly_seen_is_shown_whatever_the_model_says():
@@ -24,14 +24,14 @@ def test_what_was_truly_seen_is_shown_whatever_the_model_says():
     seen[10:30, 10:40] = 255
     known = _known(plate, seen, answer_of(plate) + np.float32(0.3))
     assert (known.share[30:50, 30:70] == 1).all() and not known.share[:, 90:].any()
-    np.testing.assert_array_equal(known.picture, plate.astype(np.float32) / 255)
+    np.testing.assert_array_equal(known.picture, to_levels(plate))
 
 
 def test_where_the_model_says_the_same_the_looked_up_pixels_are_shown():
     plate, nowhere = looked_up(), np.zeros(SMALL[::-1], np.uint8)
     answer = answer_of(plate)
     assert _known(plate, nowhere, answer + ALIKE * np.float32(0.9)).share.min() > 0.999
-    assert not _known(plate, nowhere, answer + OTHER).share.any()
+    assert not _known(plate, nowhere, answer + np.float32(1.1) * OTHER).share.any()
 
 
 def test_a_shadow_that_the_model_has_taken_away_stays_away():
