@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from stopping import Stopped, stop_at
 from toy_casper import bytes_of, plates
 from toy_scenes import Toy, save, walk
-from toy_small import small_folder, toy_network
+from toy_small import SIZES, small_folder, toy_network
 
 import lamina
 from lamina.backbones.small import SMALL_SPEC, Small, open_small
@@ -29,6 +29,7 @@ from lamina.removal import casper_s
 from lamina.removal.casper_frames import read_rows
 from lamina.removal.casper_job import CasperJob, casper_job
 from lamina.removal.casper_s import Part, parts_of, remove_small, remove_window
+from lamina.removal.framing import squeezing
 from lamina.removal.starting_noise import frame_noise
 from lamina.report import no_report
 
@@ -237,6 +238,43 @@ def test_preserved_regions_are_the_clips_own(models: Path, tmp_path: Path):
     np.testing.assert_allclose(answers(job)[0][kept], np.stack(toy.frames)[kept] / 255, atol=1e-4)
 
 
+@pytest.mark.parametrize("names", [("box",), ("box", "ball")])
+def test_what_is_preserved_stays_to_the_bit_up_to_the_mask(names: tuple[str, ...], models: Path, tmp_path: Path):
+    toy, drawn = walk(3, names=names), np.full((48, 64), 255, np.uint8)
+    still = write_images(tmp_path / "keep", [drawn]) / "shot.0000.png"
+    found = plates(run(toy, tmp_path, models, preserve=still))
+    for t, plate in enumerate(found):
+        outside = np.all([masks[t] <= 20 for masks in toy.masks.values()], axis=0)
+        np.testing.assert_array_equal(plate[outside], toy.frames[t][outside])
+        assert (plate[~outside] != toy.frames[t][~outside]).any()
+
+
+def test_a_clip_without_colour_gets_a_plate_without(models: Path, tmp_path: Path):
+    toy = walk(3)
+    gray = [np.repeat(frame[..., 1:2], 3, -1) for frame in toy.frames]
+    folder = write_images(tmp_path / "gray", gray)
+    for plate in plates(run(toy, tmp_path, models, input=folder)):
+        assert (plate == plate[..., :1]).all()
+
+
+def test_many_objects_go_in_groups(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    job, backbone = job_of(walk(4, names=("box", "ball")), tmp_path, models)
+    rows = list(read_rows(job, None, range(4)))
+    together = remove_window(job, backbone, parts_of(job)[0], rows)
+    seen: list[int] = []
+    counted = backbone.with_network(lambda given, noise: (seen.append(len(given)), backbone.network(given, noise))[1])
+    monkeypatch.setattr(casper_s, "at_once", lambda job: 2)
+    apart = remove_window(job, counted, parts_of(job)[0], rows)
+    assert seen == [2, 1]
+    np.testing.assert_allclose(apart, together, atol=1e-5)
+
+
+@pytest.mark.parametrize(("size", "most"), [((160, 288), 8), ((48, 64), 8), ((320, 576), 2), ((960, 1024), 1)])
+def test_fewer_large_pictures_are_computed_at_once(size: tuple[int, int], most: int, models: Path, tmp_path: Path):
+    job, _ = job_of(walk(2), tmp_path, models)
+    assert casper_s.at_once(replace(job, framing=squeezing(size, 16))) == most
+
+
 def test_another_file_is_another_run(models: Path, tmp_path: Path):
     toy = walk(2)
     run(toy, tmp_path, models)
@@ -250,7 +288,10 @@ def test_another_file_is_another_run(models: Path, tmp_path: Path):
     [
         ({"size": "50x64"}, "--size 50x64: got '50x64', wanted HxW, both multiples of 16"),
         ({"steps": 0}, "--steps: got 0, wanted 1..1000. 1 is usual"),
+        ({"size": "2048x1024"}, "--size 2048x1024: got 2097152 pixels, wanted at most 1048576 pixels"),
         ({"grow": -1}, "--grow: got -1, wanted 0 or more. 5 is usual"),
+        ({"grow": 5000}, "--grow: got 5000, wanted at most 1000. 5 is usual"),
+        ({"device": "cpu:1"}, "--device cpu:1: got none such, wanted a device of this machine"),
         ({"device": "nowhere"}, "--device nowhere: got .*, wanted a device of this machine"),
         ({"storage": "fp8"}, "--storage fp8: got --engine casper-s, wanted fp32 or bf16"),
         ({"prompt": "a beach"}, "--prompt: got --engine casper-s, which has no prompt, wanted a published model"),
@@ -340,6 +381,21 @@ def test_looking_into_it(models: Path, tmp_path: Path):
         lamina.attention(
             lamina.AttentionConfig(clip, tmp_path / "other", "casper-s", masks, prompt="x", weights=models)
         )
+
+
+def test_looking_into_what_has_no_answer(tmp_path: Path):
+    clip, masks = save(walk(2), tmp_path)
+    loud = toy_network()
+    loud.stem.weight.fill_(1e38)
+    for name, network, said in (
+        ("loud", loud, "got NaN or infinity from the network"),
+        ("flat", toy_network(sizes=replace(SIZES, blocks=0)), "got a network without blocks"),
+    ):
+        weights = small_folder(tmp_path / name, network)
+        config = lamina.AttentionConfig(clip, tmp_path / "out", "casper-s", masks, weights=weights, size="48x64")
+        with pytest.raises(WeightsError, match=f"attention: {said}"):
+            lamina.attention(config)
+        assert not (tmp_path / "out").exists()
 
 
 def chosen(toy: Toy, folder: Path, models: Path, **more) -> tuple[lamina.StackReader, list]:

@@ -139,7 +139,7 @@ def test_levels_are_told_apart():
 
 @pytest.mark.parametrize("change", [{"widths": (8, 8, 12)}, {"widths": (0, 8, 16)}, {"blocks": -1}, {"sharp": 0}])
 def test_sizes_that_make_no_sense(change: dict):
-    with pytest.raises(ValueError, match="Expected widths above 0, the last of three a multiple of twice the heads"):
+    with pytest.raises(ValueError, match="Expected (widths above 0, the last of three|three widths, blocks)"):
         replace(SIZES, **change)
 
 
@@ -211,7 +211,8 @@ def rewritten(folder: Path, tensors: dict | None = None, **words: str) -> Path:
     return folder
 
 
-SHORT = json.dumps({"widths": [8, 8], "blocks": 1, "heads": 4, "patch_size": [1, 16, 16]})
+def sized(**changes) -> str:
+    return json.dumps(vars(SIZES) | changes)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +220,11 @@ SHORT = json.dumps({"widths": [8, 8], "blocks": 1, "heads": 4, "patch_size": [1,
     [
         ({"sizes": "{"}, "a header without the network's sizes"),
         ({"sizes": "[]"}, "a header without the network's sizes"),
-        ({"sizes": SHORT}, "a header without the network's sizes"),
+        ({"sizes": sized(widths=[8, 16])}, "a header without the network's sizes"),
+        ({"sizes": sized(heads=4.0)}, "a header without the network's sizes"),
+        ({"sizes": sized(heads=-4)}, "a header without the network's sizes.*above 0"),
+        ({"sizes": sized(patch_size=[1, 8, 8])}, "a header without the network's sizes.*patches of 1 frame and 16x16"),
+        ({"sizes": sized(patch_size=[])}, "a header without the network's sizes"),
         ({"sizes": json.dumps(vars(replace(SIZES, blocks=2)))}, r"got no blocks.1.*, wanted the \d+ tensors"),
         ({"sizes": json.dumps(vars(replace(SIZES, widths=(8, 8, 32))))}, r"got .* of shape 16.*, wanted 32"),
         ({"tensors": {"more": torch.zeros(1)}}, "got more beside, wanted the"),
@@ -229,6 +234,13 @@ SHORT = json.dumps({"widths": [8, 8], "blocks": 1, "heads": 4, "patch_size": [1,
 def test_files_that_are_none(tmp_path: Path, how: dict, said: str):
     with pytest.raises(WeightsError, match=f"{FILE}.*{said}"):
         open_small_network(rewritten(tmp_path, **how))
+
+
+def test_the_same_network_is_the_same_file(tmp_path: Path):
+    words = {name: "x" * count for count, name in enumerate(("steps", "recipe", "made_by", "more", "and_more"))}
+    files = [small_folder(tmp_path / str(k), **words) / FILE for k in range(5)]
+    assert len({file.read_bytes() for file in files}) == 1
+    assert read_header(files[0]).items() >= words.items()
 
 
 def test_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -20,7 +20,7 @@ from lamina.synth.pair import Pair
 from lamina.synth.shards import make_shards
 from lamina.train.conditioning import frames_of
 from lamina.train.journal import read_entries
-from lamina.train.recipe import OptimizerConfig, Recipe, SmallConfig, ValidationConfig
+from lamina.train.recipe import ConditioningConfig, OptimizerConfig, Recipe, SmallConfig, ValidationConfig
 from lamina.train.small import (
     EFFECT,
     draw_noise,
@@ -200,6 +200,29 @@ def test_pairs_that_it_cannot_take():
         small_learner(replace(recipe, data=replace(recipe.data, width=40)), None, CPU)
     with pytest.raises(InputError, match="recipe: method of casper-s: got lora, wanted full"):
         small_learner(recipe_of(method="lora"), None, CPU)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("shorter", 0.5), ("masks", "binary"), ("removed", "zeroed"), ("strata", 3), ("most_difference", 5.0)],
+)
+def test_conditions_that_only_published_models_know(name: str, value):
+    recipe = recipe_of(conditioning=ConditioningConfig(**{name: value}))
+    with pytest.raises(InputError, match=rf"recipe: {name} under \[conditioning\] of casper-s: got {value}, wanted"):
+        small_learner(recipe, None, CPU)
+
+
+def test_going_on_from_a_network_of_other_sizes(tmp_path: Path):
+    recipe = recipe_of(start="casper", small=replace(TOY, blocks=2))
+    with pytest.raises(InputError, match="recipe: sizes of casper-s: got .*blocks=2.*, wanted those of the file"):
+        small_learner(recipe, small_folder(tmp_path), CPU)
+
+
+def test_pairs_of_which_nothing_counts():
+    recipe = recipe_of(small=replace(TOY, sure_weight=0.0))
+    known = [one._replace(pair=replace(one.pair, sure=np.full_like(one.pair.sure, 255))) for one in examples()]
+    losses = small_step(recipe, Small(new_network(recipe)), known)
+    assert losses.total.item() == 0
 
 
 @pytest.mark.parametrize(

@@ -19,13 +19,15 @@ from toy_backbones import (
     wan_folder,
     write_json,
 )
-from toy_small import small_folder
+from toy_small import small_folder, toy_network
 
 from lamina.backbones import cogvideox, wan
 from lamina.backbones.checkpoint import open_checkpoint
 from lamina.backbones.lora import Merged
 from lamina.backbones.open import Loading, check_encoders, load_wan_vae, open_backbone
 from lamina.backbones.renaming import renamed
+from lamina.backbones.small import small_hash
+from lamina.backbones.small_files import FILE
 from lamina.backbones.specs import BACKBONES, COG_5B, WAN_1_3B, WAN_14B, BackboneSpec
 from lamina.backbones.survey import WeightsConfig, survey_weights
 from lamina.backbones.tokenizer import open_tokenizer
@@ -280,7 +282,7 @@ def test_a_schedule_that_no_casper_file_was_trained_with(folder: Path):
 
 def test_an_unknown_model():
     with pytest.raises(
-        InputError, match="got 'casper-9b', wanted one of casper-cog-5b, casper-wan-1.3b, casper-wan-14b"
+        InputError, match="got 'casper-9b', wanted one of casper-s, casper-cog-5b, casper-wan-1.3b, casper-wan-14b"
     ):
         get_spec("casper-9b")
 
@@ -398,6 +400,13 @@ def test_the_network_that_comes_along(
     small_folder(tmp_path / "weights")
     assert main(["weights", "check", "casper-s"]) == 0
     assert re.search(r"casper-s: every tensor is there.*\n  \w{64}  casper-s.safetensors", capsys.readouterr().out)
+    assert main(["weights", "check"]) == 0, "of the published ones none is there, and none was named"
+    assert capsys.readouterr().out.count("every tensor is there") == 1
+    other = small_folder(tmp_path / "other", toy_network(seed=3))
+    assert main(["weights", "check", "casper-s", "--weights", str(other)]) == 0
+    assert small_hash(other)[FILE] in capsys.readouterr().out
+    assert main(["weights", "check", "casper-s", "--weights", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere/casper-s.safetensors: got no such file" in capsys.readouterr().err
     assert main(["weights", "where", "casper-s"]) == 0
     assert "comes with Lamina" in capsys.readouterr().out
 

@@ -10,10 +10,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lamina.errors import MissingExtra, WeightsError
 
+LENGTH_BYTES = 8
+"""In front of a file's header: how long it is."""
 NAMED = 5
 """So many names of tensors are told in an error."""
 COUNTED = re.compile(r"(.*)-(\d+)-of-(\d+)(\..*)")
@@ -153,6 +156,19 @@ def load_strictly(
         loaded[name] = tensor.to(_kept_dtype(module, name) or dtype) if is_number else tensor
     module.load_state_dict(loaded | {name: loaded[of] for name, of in copies.items()}, strict=True, assign=True)
     return module.requires_grad_(False).eval()
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, Tensor], words: Mapping[str, str]) -> None:
+    """Write tensors and words about them; the same ones give the same bytes."""
+    save_file(dict(tensors), path, {"format": "pt", **words})
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(LENGTH_BYTES), "little")
+        header = json.loads(file.read(length))
+        # safetensors puts the words in an order by chance; in another one they take as much room
+        header = {"__metadata__": dict(sorted(header.pop("__metadata__").items())), **header}
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        file.seek(LENGTH_BYTES)
+        file.write(text.ljust(length))
 
 
 def require_names(tensors: Mapping[str, Tensor], names: Sequence[str], source: str) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lamina.backbones.interface import Condition, Geometry, denoiser_of
 from lamina.backbones.memory import COMPUTE, Storage
-from lamina.backbones.small_files import FILE, SMALL, find_small, open_small_network
+from lamina.backbones.small_files import FILE, SMALL, find_small, open_small_network, sizes_in
 from lamina.backbones.small_network import SIDE
 from lamina.backbones.weights import cache_folder, sha256_of
 from lamina.masks.trimask import KEEP, REMOVE
@@ -167,8 +167,9 @@ def small_record(folder: Path | None, device: str, storage: Storage) -> dict[str
     """What a result is to be told it came from.
 
     Raises:
-        WeightsError: there is no file.
+        WeightsError: there is no file, or its header is none.
     """
+    sizes_in(find_small(folder))
     return {"model": SMALL, "device": device, "storage": storage, "sha256": small_hash(folder)}
 
 

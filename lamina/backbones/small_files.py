@@ -8,10 +8,9 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lamina.backbones.checkpoint import load_strictly, open_checkpoint
+from lamina.backbones.checkpoint import load_strictly, open_checkpoint, write_safetensors
 from lamina.backbones.small_network import SmallNetwork, SmallSizes
 from lamina.errors import WeightsError
 from lamina.media.landing import whole_file
@@ -31,7 +30,7 @@ def open_small_network(folder: Path | None = None) -> SmallNetwork:
         WeightsError: the file is missing, or not what it should be.
     """
     path = find_small(folder)
-    module = _empty(read_header(path), path)
+    module = _empty(path)
     loaded = load_strictly(module, open_checkpoint([path]), f"{path}", torch.float32)
     _check_finite(loaded, path)
     return loaded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -71,21 +70,34 @@ def write_small_network(
     held = {name: tensor.detach().to("cpu", torch.bfloat16).contiguous() for name, tensor in tensors.items()}
     path = folder / FILE
     with whole_file(path) as part:
-        save_file(held, part, {"format": "pt", "model": SMALL, "sizes": json.dumps(asdict(sizes)), **words})
+        write_safetensors(part, held, {"model": SMALL, "sizes": json.dumps(asdict(sizes)), **words})
     return path
 
 
-def _empty(header: Mapping[str, str], path: Path) -> SmallNetwork:
-    """The network without memory for its weights."""
+def sizes_in(path: Path) -> SmallSizes:
+    """How large the network of a file is.
+
+    Raises:
+        WeightsError: there is no such file, or it is none of Casper-S.
+    """
+    header = read_header(path)
     try:
         told = json.loads(header["sizes"])
         listed: dict[str, Any] = {key: tuple(told[key]) for key in ("widths", "patch_size")}
-        sizes = SmallSizes(**(told | listed))
-        with torch.random.fork_rng(devices=[]), torch.device("meta"):
-            return SmallNetwork(sizes)
-    except (KeyError, ValueError, TypeError, RuntimeError, ZeroDivisionError) as error:
+        return SmallSizes(**(told | listed))
+    except (KeyError, ValueError, TypeError) as error:
         got = f"a header without the network's sizes ({error})"
         raise WeightsError(f"{path}", got=got, wanted="a file of Casper-S", do=ANOTHER) from error
+
+
+def _empty(path: Path) -> SmallNetwork:
+    """The network without memory for its weights."""
+    sizes = sizes_in(path)
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            return SmallNetwork(sizes)
+    except RuntimeError as error:
+        raise WeightsError(f"{path}", got=f"sizes {sizes}", wanted="a file of Casper-S", do=ANOTHER) from error
 
 
 def _check_finite(module: nn.Module, path: Path) -> None:

@@ -43,8 +43,13 @@ class SmallSizes:
     """Of a token, in frames and pixels; the only one there is."""
 
     def __post_init__(self):
-        if self.widths[2] % (2 * self.heads) or min(*self.widths, self.sharp) < 1 or self.blocks < 0:
+        numbers = (*self.widths, self.blocks, self.heads, self.sharp)
+        if not all(type(number) is int for number in numbers) or len(self.widths) != 3 or self.blocks < 0:
+            raise ValueError(f"Expected three widths, blocks, heads and sharp as whole numbers: {self}.")
+        if min(*self.widths, self.heads, self.sharp) < 1 or self.widths[2] % (2 * self.heads):
             raise ValueError(f"Expected widths above 0, the last of three a multiple of twice the heads: {self}.")
+        if self.patch_size != (1, SIDE, SIDE):
+            raise ValueError(f"Expected patches of 1 frame and {SIDE}x{SIDE} pixels: {self}.")
 
 
 class SmallNetwork(nn.Module):

@@ -88,18 +88,20 @@ def survey_weights(config: WeightsConfig, report: Report = no_report) -> list[Mo
         WeightsError: with `check`, files are missing or are not those of the model.
         MissingExtra: with `check`, the extra `models` is not installed.
     """
-    small = [_small_state(config)] if config.model in ("all", SMALL) else []
-    return [*small, *([] if config.model == SMALL else _survey_published(config, report))]
+    if config.model == SMALL:
+        return [_small_state(config, config.weights)]
+    small = [_small_state(config, None)] if config.model == "all" else []
+    return [*small, *_survey_published(config, report, at_least=not small or config.weights is not None)]
 
 
-def _survey_published(config: WeightsConfig, report: Report) -> list[ModelState]:
+def _survey_published(config: WeightsConfig, report: Report, at_least: bool) -> list[ModelState]:
+    """at_least: check one of them even where none is whole, so that what it lacks is said."""
     folder = default_folder() if config.weights is None else Path(config.weights)
     specs = list(BACKBONES.values()) if config.model == "all" else [get_spec(config.model)]
     states = [(spec, state_of(spec, folder)) for spec in specs]
     if config.action != "check":
         return [state for _, state in states]
-    # where none is whole, the first says what it lacks
-    chosen = [spec for spec, state in states if state.complete] or specs[:1]
+    chosen = [spec for spec, state in states if state.complete] or specs[: int(at_least)]
     checked = []
     for number, spec in enumerate(chosen):
         report("check", number, len(chosen))
@@ -108,17 +110,19 @@ def _survey_published(config: WeightsConfig, report: Report) -> list[ModelState]
     return checked
 
 
-def _small_state(config: WeightsConfig) -> ModelState:
-    """Of the file that comes with Lamina; checked where that is asked for, and where it is there or named."""
-    path = SHIPPED / FILE
-    there, hashes = path.is_file(), {}
+def _small_state(config: WeightsConfig, folder: Path | None) -> ModelState:
+    """Of a folder's file, or the one that comes along; checked where that is asked for, and it is there or named."""
+    place = SHIPPED if folder is None else Path(folder)
+    path, hashes = place / FILE, {}
+    there = path.is_file()
     checked = config.action == "check" and (there or config.model == SMALL)
     if checked:
-        open_small_network()
-        hashes = small_hash()
+        open_small_network(folder)
+        hashes = small_hash(folder)
     size = path.stat().st_size if there else SMALL_BYTES
-    file = FileState(FILE, "network", size, there, True, "comes with Lamina", hashes)
-    return ModelState(SMALL, SMALL_LICENSE, SMALL_LICENSE, (str(SHIPPED),), (file,), checked)
+    source = "comes with Lamina" if folder is None else "made by `lamina train`"
+    file = FileState(FILE, "network", size, there, True, source, hashes)
+    return ModelState(SMALL, SMALL_LICENSE, SMALL_LICENSE, (str(place),), (file,), checked)
 
 
 def state_of(spec: BackboneSpec, folder: Path) -> ModelState:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lamina.backbones.checkpoint import shards
+from lamina.backbones.small_files import SMALL
 from lamina.backbones.specs import BACKBONES, BackboneSpec, File
 from lamina.errors import InputError, WeightsError
 
@@ -52,7 +53,7 @@ def get_spec(name: str) -> BackboneSpec:
         InputError: there is none of this name.
     """
     if name not in BACKBONES:
-        wanted = ", ".join(BACKBONES)
+        wanted = ", ".join([SMALL, *BACKBONES])
         raise InputError("model", got=repr(name), wanted=f"one of {wanted}", do="See `lamina weights list`.")
     return BACKBONES[name]
 
@@ -150,6 +151,8 @@ def sha256_of(files: Mapping[str, Path], remembered: Path | None = None) -> dict
     known: dict[str, str] = {}
     with suppress(OSError, ValueError):
         known = json.loads(remembered.read_text()) if remembered else {}
+    if not isinstance(known, dict):
+        known = {}
     digests, seen = {}, dict(known)
     for name, file in files.items():
         state = file.stat()

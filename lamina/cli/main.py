@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 something unexpected (or `doctor` found a fault), 2 input, flags or output are wrong, 130 stopped.
 """
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -56,6 +57,9 @@ def run(command: str, args: list[str]) -> int:
     except KeyboardInterrupt:
         voice.stopped(after_stop)
         return 130
+    except BrokenPipeError:  # whoever read what is said has gone; Python would complain once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except Exception as error:
         voice.error(error)
         if {"-v", "--verbose"} & set(args):

@@ -167,7 +167,7 @@ def _from_answers(config: DecomposeConfig, job: CasperJob, truth: Truth | None) 
     shot, made = job.shot, answers_of(job)
     solos: dict[str, FrameSource] = {name: made[name] for name in made if name != PLATE}
     order = find_order(config, shot.clip, shot.masks, made if solos else None)
-    given = Given(shot.clip, shot.masks, made[PLATE], list(solos.values()), truth)
+    given = Given(shot.clip, shot.masks, made[PLATE], list(solos.values()), truth, shot.preserve)
     return Found(order, lambda first: given_items(given, order, first))
 
 

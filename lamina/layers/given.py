@@ -23,6 +23,7 @@ from lamina.media.mask_source import MaskSource
 from lamina.media.stack import OrderRun, order_at
 from lamina.motion.coordinates import resize_area
 from lamina.removal.anchored import pixel_share
+from lamina.removal.shot import untouchable
 from lamina.removal.truth import Truth
 
 ALIKE, OTHER = np.float32(3 / 255), np.float32(8 / 255)
@@ -42,6 +43,8 @@ class Given:
     solos: Sequence[FrameSource]
     truth: Truth | None = None
     """Background truly seen, of the clip's own detail."""
+    preserve: MaskSource | None = None
+    """Regions that stay as they are outside the objects' masks."""
 
     @property
     def names(self) -> list[str]:
@@ -60,6 +63,7 @@ class _Raw:
     whole: Change | None
     """What all objects together changed; None where there is but one."""
     known: Known | None
+    preserve: np.ndarray | None
 
 
 def given_items(given: Given, order: Sequence[OrderRun], first: int) -> Iterator[Item]:
@@ -84,10 +88,12 @@ def _read(given: Given, start: int) -> Iterator[_Raw]:
     masks = zip(*(mask.read(start, frames) for mask in given.masks), strict=True)
     rows = zip(*solos, strict=True) if solos else repeat((), frames - start)
     truths = given.truth.read(start, frames) if given.truth else repeat(None, frames - start)
-    pictures = given.clip.read(start, frames)
-    for frame, covered, plate, alone, truth in zip(pictures, masks, plates, rows, truths, strict=True):
+    kept = given.preserve.read(start, frames) if given.preserve else repeat(None, frames - start)
+    pictures = zip(given.clip.read(start, frames), masks, strict=True)
+    for (frame, covered), plate, alone, truth, preserve in zip(pictures, plates, rows, truths, kept, strict=True):
         known = None if truth is None else _known(truth[0], truth[1][0], plate)
-        yield _raw(frame, list(covered), plate, list(alone), known)
+        whole, changes = _changes(frame, plate, alone)
+        yield _Raw(frame, list(covered), plate, list(alone), changes, whole, known, preserve)
 
 
 def _known(plate: np.ndarray, seen: np.ndarray, answer: np.ndarray) -> Known:
@@ -101,14 +107,13 @@ def _known(plate: np.ndarray, seen: np.ndarray, answer: np.ndarray) -> Known:
     return Known(picture, np.maximum(*shares))
 
 
-def _raw(
-    frame: np.ndarray, masks: list[np.ndarray], plate: np.ndarray, solos: list[np.ndarray], known: Known | None
-) -> _Raw:
+def _changes(frame: np.ndarray, plate: np.ndarray, solos: Sequence[np.ndarray]) -> tuple[Change | None, list[Change]]:
+    """What all objects changed, where that is not known of the only one, and each; at the plate's size."""
     size = plate.shape[1::-1]
     # Like with like: a plate is compared with pictures as small as it is.
     whole = measure_change(resize_area(to_levels(frame), size), plate)
-    changes = [measure_change(resize_area(solo, size), plate) for solo in solos]
-    return _Raw(frame, masks, plate, solos, changes or [whole], whole if changes else None, known)
+    parts = [measure_change(resize_area(solo, size), plate) for solo in solos]
+    return (whole, parts) if parts else (None, [whole])
 
 
 def _item(before: _Raw | None, here: _Raw, after: _Raw | None, ranks: list[int]) -> Item:
@@ -118,6 +123,9 @@ def _item(before: _Raw | None, here: _Raw, after: _Raw | None, ranks: list[int])
         [_influence(before, here, after, k, edge_px) for k in range(len(here.masks))],
         None if here.whole is None else _influence(before, here, after, None, edge_px),
     )
+    if here.preserve is not None:
+        kept = untouchable(here.preserve, np.max(here.masks, axis=0))
+        influence = [np.where(kept, np.uint8(0), part) for part in influence]
     places = [
         Place(part.astype(np.float32) / 255, grow(mask, edge_px), ~grow(255 - mask, edge_px))
         for part, mask in zip(influence, here.masks, strict=True)

@@ -5,7 +5,6 @@ around whatever moves. So it is measured where the change is looked for, from wh
 and a mean over a small neighbourhood in space and time is held against it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -58,8 +57,8 @@ def find_influence(
 
 
 def shared_out(
-    parts: Sequence[UInt8[np.ndarray, "h w"]], whole: UInt8[np.ndarray, "h w"] | None
-) -> Sequence[UInt8[np.ndarray, "h w"]]:
+    parts: list[UInt8[np.ndarray, "h w"]], whole: UInt8[np.ndarray, "h w"] | None
+) -> list[UInt8[np.ndarray, "h w"]]:
     """Each object's influence, such that together they reach wherever the clip differs from the plate.
 
     A model may leave a shadow out of the plate and out of every solo. It is somebody's all the same, and goes to the

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from lamina.backbones.attention import attention_shares, blocks_of, network_of, patch_of
 from lamina.backbones.interface import Backbone, Condition, Geometry
+from lamina.errors import WeightsError
 from lamina.schedule import Level, Schedule
 from lamina.windows import Window
 
@@ -95,6 +96,9 @@ def associate(
     """Ask the network about a clip once per window.
 
     condition: of one item, whose video latents are those looked at. windows: with their weights. gauss: the noise.
+
+    Raises:
+        WeightsError: the network pays no attention, or what it says is no number.
     """
     noisy = level.signal * condition.video.float() + level.noise * gauss.to(condition.video.device)
     network = network_of(backbone)
@@ -103,12 +107,22 @@ def associate(
     for window, weights in windows:
         part = regions.window(window.start // patch_t, window.stop // patch_t)
         with torch.inference_mode(), attention_shares(network, part.sets) as found:
-            backbone.answer(noisy[None, :, window.start : window.stop], level, condition.window(window))
+            answer = backbone.answer(noisy[None, :, window.start : window.stop], level, condition.window(window))
+        _check_found(found, answer)
         weight = torch.from_numpy(weights).float().reshape(-1, patch_t).mean(1)
         sums = _Sums.of(len(blocks_of(network)), regions) if sums is None else sums
         sums.add(torch.stack(found)[:, 0], part, weight, window.start // patch_t)
     assert sums is not None
     return sums.association(patch_t)
+
+
+def _check_found(shares: Sequence[Tensor], answer: Tensor) -> None:
+    if not shares:
+        do = "Take a model that was trained with blocks."
+        raise WeightsError("attention", got="a network without blocks", wanted="blocks that pay attention", do=do)
+    if not all(torch.isfinite(part).all() for part in (answer, *shares)):
+        do = "Take other weights, and leave --storage out."
+        raise WeightsError("attention", got="NaN or infinity from the network", wanted="finite numbers", do=do)
 
 
 @dataclass(frozen=True)

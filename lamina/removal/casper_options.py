@@ -15,6 +15,10 @@ PROMPT = "empty scene"
 """The paper (Lee et al. 2025, section 3.2) finds that a plain one will do."""
 MOST_STEPS = 1000
 """Levels of noise that the models were trained with."""
+MOST_GROWN = 1000
+"""Pixels of the model's picture: more is wider than any."""
+MOST_SMALL_PIXELS = 2**20
+"""Of a frame that Casper-S is shown: it has never seen larger ones, and they would take many gigabytes."""
 SEEDS = range(-(2**63), 2**63)
 """That torch's generators take."""
 OF_SMALL = ("weights", "steps", "seed", "size", "anchor", "grow", "storage", "device")
@@ -105,6 +109,10 @@ def check_small(options: CasperOptions, engine: str, spec: ModelSpec) -> None:
     """Raise InputError when Casper-S is asked for what it does not have, or for what does not exist."""
     check_unused(options, engine, OF_SMALL)
     check_asked(options, spec)
+    height, width = wanted_size(options, spec)
+    if height * width > MOST_SMALL_PIXELS:
+        wanted, do = f"at most {MOST_SMALL_PIXELS} pixels", "{}x{} is usual.".format(*spec.size)
+        raise InputError(f"--size {options.size}", got=f"{height * width} pixels", wanted=wanted, do=do)
     if options.storage == "fp8":
         got, do = f"--engine {engine}", "Leave it out: such a small network needs no smaller numbers."
         raise InputError("--storage fp8", got=got, wanted="fp32 or bf16", do=do)
@@ -122,6 +130,8 @@ def check_asked(options: CasperOptions, spec: ModelSpec) -> None:
         raise InputError("--batch", got=str(options.batch), wanted="0 or more", do="0 is as many as fit.")
     if options.grow is not None and options.grow < 0:
         raise InputError("--grow", got=str(options.grow), wanted="0 or more", do=f"{spec.grow} is usual.")
+    if options.grow is not None and options.grow > MOST_GROWN:
+        raise InputError("--grow", got=str(options.grow), wanted=f"at most {MOST_GROWN}", do=f"{spec.grow} is usual.")
     if options.device is not None:
         _check_device(options.device)
 
@@ -149,17 +159,19 @@ def wanted_size(options: CasperOptions, spec: ModelSpec) -> tuple[int, int]:
 
 def device_of(options: CasperOptions) -> str:
     """Where it is computed."""
-    if options.device is not None:
-        return options.device
+    return usual_device() if options.device is None else options.device
+
+
+def usual_device() -> str:
     found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     return "cpu" if found is None else found.type
 
 
 def _check_device(name: str) -> None:
-    reason = "is not there"
+    reason = "none such"
     try:
         place = torch.device(name)
-        if place.type == "cpu" or _present(place):
+        if (place.type == "cpu" and not place.index) or _present(place):
             return
     except RuntimeError as error:
         reason = str(error).partition("\n")[0].partition(":")[0]
@@ -178,5 +190,7 @@ def recorded(settings: dict[str, Any], understood: Sequence[str], spec: ModelSpe
     """A run's settings without what does not concern its result; what was left to the model is spelled out."""
     dropped = {*NAMES, *PASSING} - ({*understood} - {*PASSING})
     kept = {key: value for key, value in settings.items() if key not in dropped}
-    usual = {} if spec is None else {"steps": spec.steps, "grow": spec.grow, "storage": spec.dtype}
+    usual: dict[str, Any] = {}
+    if spec is not None:
+        usual = {"steps": spec.steps, "grow": spec.grow, "storage": spec.dtype, "device": usual_device()}
     return kept | {key: value for key, value in usual.items() if kept[key] is None}

@@ -11,7 +11,7 @@ sums are rounded alike on any number of cores.
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -33,7 +33,7 @@ from lamina.sampling import sample
 from lamina.windows import Window
 
 SIDE_BY_SIDE = 8
-"""Removals of windows computed at once on a CPU, at most: each takes about 0.2 GB at the usual size."""
+"""Removals of windows computed at once, at most: each takes about 0.2 GB at the usual size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +91,17 @@ def write_part(
     """Write a window's own frames of every removal; where the background is known, that is shown."""
     for number, removal in enumerate(job.removals):
         made = (
-            finished(job.framing.cut(picture), row, row.small - row.small.clip(0, 1), number)
+            finished(_colored_as(row, job.framing.cut(picture)), row, row.small - row.small.clip(0, 1), number)
             for picture, row in zip(pictures[number], rows, strict=True)
         )
         write_answer(job, removal, part.own.start, part.own, made)
+
+
+def _colored_as(row: Row, picture: Float32[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w 3"]:
+    """The picture without colour where the clip's frame has none."""
+    red, green, blue = np.moveaxis(row.small, -1, 0)
+    gray = np.array_equal(red, green) and np.array_equal(green, blue)
+    return np.repeat(picture.mean(-1, keepdims=True), 3, -1) if gray else picture
 
 
 Removed = tuple[Part, list[Row], Float32[np.ndarray, "n t padded_h padded_w 3"]]
@@ -107,7 +114,7 @@ def _removing(
 ) -> Iterator[Iterator[Removed]]:
     """What is made of windows that follow each other, in order."""
     on_cpu = backbone.device.type == "cpu"
-    most = max(1, min(job.shot.workers, SIDE_BY_SIDE // len(job.removals))) if on_cpu else 1
+    most = max(1, min(job.shot.workers, at_once(job) // len(job.removals))) if on_cpu else 1
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(most, initializer=torch.set_num_threads, initargs=(1 if on_cpu else threads,)) as pool:
         rows = windows_of(read_rows(job, truth, range(parts[0].window.start, job.shot.frames)), parts)
@@ -116,6 +123,7 @@ def _removing(
         try:
             yield cross_faded((part, held, made.result()) for part, held, made in turns)
         finally:
+            pool.shutdown(wait=False, cancel_futures=True)
             torch.set_num_threads(threads)  # what a thread sets holds for threads to come
 
 
@@ -130,6 +138,12 @@ def windows_of(rows: Iterator[Row], parts: Sequence[Part]) -> Iterator[tuple[Par
         yield part, held
 
 
+def at_once(job: CasperJob) -> int:
+    """How many removals of windows are computed at once, at most: fewer where pictures are larger than usual."""
+    (height, width), usual = job.framing.size, job.spec.size[0] * job.spec.size[1]
+    return max(1, min(SIDE_BY_SIDE, SIDE_BY_SIDE * usual // (height * width)))
+
+
 def remove_window(
     job: CasperJob, backbone: Small, part: Part, rows: Sequence[Row]
 ) -> Float32[np.ndarray, "n t padded_h padded_w 3"]:
@@ -138,11 +152,15 @@ def remove_window(
     _check_given(given.frames, part)
     condition = backbone.told(given.frames, given.trimasks, Anchor(given.known, given.sure))
     noise = frame_noise(job.options.seed, part.frames, (3, *job.framing.size))
-    latents = repeat(noise, "c t h w -> n c t h w", n=len(job.removals)).to(backbone.device)
-    for step in sample(backbone.denoiser(condition), latents, backbone.schedule.moves(job.steps)):
-        latents = step.latents
-    _check_made(latents, part)
-    return np.stack([[as_picture(frame) for frame in backbone.decode(one)] for one in latents])
+    made = []
+    for masks in condition.mask.split(at_once(job)):
+        latents = repeat(noise, "c t h w -> n c t h w", n=len(masks)).to(backbone.device)
+        denoise = backbone.denoiser(replace(condition, mask=masks))
+        for step in sample(denoise, latents, backbone.schedule.moves(job.steps)):
+            latents = step.latents
+        _check_made(latents, part)
+        made += [[as_picture(frame) for frame in backbone.decode(one)] for one in latents]
+    return np.stack(made)
 
 
 def cross_faded(windows: Iterable[Removed]) -> Iterator[Removed]:

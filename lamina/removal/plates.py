@@ -35,6 +35,7 @@ from lamina.removal.render import (
     source_maps,
 )
 from lamina.removal.scene import Scene
+from lamina.removal.shot import untouchable
 
 BOX_MARGIN_PX, LOOK_MARGIN_PX = 8, 24
 """At detection size, around all that is changed: what is replaced, and what is looked at to make that meet it."""
@@ -251,5 +252,5 @@ def _lay(target: Target, backdrop: Backdrop) -> np.ndarray:
     own, mask = to_levels(target.frame[top:bottom, left:right]), target.mask[top:bottom, left:right]
     weight = change_weight(own, backdrop.rgb, mask, effect, source[0])
     if target.preserve is not None:
-        weight[(target.preserve[top:bottom, left:right] > 127) & (mask <= 20)] = 0
+        weight[untouchable(target.preserve[top:bottom, left:right], mask)] = 0
     return lay_in(target.frame, backdrop, weight)

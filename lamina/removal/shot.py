@@ -5,10 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Bool, UInt8
 
 from lamina.media.clip_info import FrameSource
 from lamina.media.mask_source import MaskSource
 from lamina.removal.frames import Sizes, Small, shrink_frame
+
+TOUCHED = 20
+"""What a mask, 0..255, may say of a pixel that is still none of the object's, where regions are to be preserved."""
+
+
+def untouchable(preserve: UInt8[np.ndarray, "h w"], mask: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Where no removal may change anything: what is to be preserved, outside the objects."""
+    return (preserve > 127) & (mask <= TOUCHED)
 
 
 @dataclass(frozen=True)

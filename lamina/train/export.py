@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
+from lamina.backbones.checkpoint import write_safetensors
 from lamina.backbones.lora import Merged
 from lamina.backbones.memory import COMPUTE
 from lamina.backbones.renaming import Table, inverted, renamed
@@ -22,7 +22,7 @@ def exporter(recipe: Recipe, start: Start) -> Callable[[Mapping[str, Tensor], Ma
     def export(tensors: Mapping[str, Tensor], words: Mapping[str, str], folder: Path) -> Path:
         path, dtype = folder / start.spec.casper.pattern, COMPUTE[recipe.precision]
         with whole_file(path) as part:
-            save_file(published_tensors(recipe, start, tensors, dtype), part, {"format": "pt", **words})
+            write_safetensors(part, published_tensors(recipe, start, tensors, dtype), words)
         return path
 
     return export

@@ -144,5 +144,5 @@ def _check_finite(what: str, value: float, step: int) -> None:
             f"{what} of step {step + 1}",
             got=f"{value}",
             wanted="a finite number",
-            do="What was saved before is kept: lower the rate or clip_norm, start anew, or look at the pairs.",
+            do="What was saved is kept. Lower the rate or clip_norm, with another --out, or look at the pairs.",
         )

@@ -27,10 +27,11 @@ from lamina.masks.trimask import REMOVE
 from lamina.sampling import sample, seeded, start_noise
 from lamina.synth.pair import Pair
 from lamina.train.casper import check_size
-from lamina.train.conditioning import as_asked, frames_of
-from lamina.train.recipe import Recipe, SmallConfig
+from lamina.train.conditioning import frames_of
+from lamina.train.recipe import ConditioningConfig, Recipe, SmallConfig
 from lamina.train.task import Chance, Example, Learner, Losses
 
+UNKNOWN_CONDITIONS = ("shorter", "masks", "removed", "strata", "most_difference")
 EFFECT = 8 / 255
 """What changes by more than this where nothing was marked is an effect."""
 ROUND = 0.01
@@ -48,7 +49,9 @@ def small_learner(recipe: Recipe, folder: Path | None, device: torch.device) -> 
     if recipe.method != "full":
         do = 'Write method = "full": it is small.'
         raise InputError(f"recipe: method of {SMALL}", got=recipe.method, wanted="full", do=do)
+    _check_conditioning(recipe)
     network = new_network(recipe) if recipe.start == "base" else open_small_network(folder)
+    _check_sizes(recipe, network.config)
     network.float().requires_grad_(True).train()
     return Learner(
         network=network,
@@ -59,6 +62,23 @@ def small_learner(recipe: Recipe, folder: Path | None, device: torch.device) -> 
         export=exporter(network.config),
         record=_record(recipe, folder) | {"model": SMALL, "sizes": asdict(network.config)},
     )
+
+
+def _check_conditioning(recipe: Recipe) -> None:
+    """Raise InputError where a recipe asks for what only the published models are trained with."""
+    asked, usual = recipe.conditioning, ConditioningConfig()
+    for name in UNKNOWN_CONDITIONS:
+        got, wanted = getattr(asked, name), getattr(usual, name)
+        if got != wanted:
+            what = f"recipe: {name} under [conditioning] of {SMALL}"
+            raise InputError(what, got=f"{got}", wanted=f"{wanted}", do="Leave it out: its engine knows no such thing.")
+
+
+def _check_sizes(recipe: Recipe, found: SmallSizes) -> None:
+    wanted = sizes_of(recipe.small)
+    if found != wanted:
+        do = "Write the file's sizes under [small], or start from base."
+        raise InputError(f"recipe: sizes of {SMALL}", got=f"{wanted}", wanted=f"those of the file, {found}", do=do)
 
 
 def _record(recipe: Recipe, folder: Path | None) -> dict[str, Any]:
@@ -78,7 +98,7 @@ def sizes_of(config: SmallConfig) -> SmallSizes:
 def small_step(recipe: Recipe, backbone: Small, examples: Sequence[Example]) -> Losses:
     """The mean loss of some examples, all through the network at once."""
     config = recipe.small
-    pairs = [grown(as_asked(one.pair, recipe.conditioning), config, one.chance) for one in examples]
+    pairs = [grown(one.pair, config, one.chance) for one in examples]
     told = [pair_told(backbone, pair, config) for pair in pairs]
     noise = torch.tensor([draw_noise(one.chance, config) for one in examples])
     wanted = torch.stack([backbone.encode(frames_of(pair.target)) for pair in pairs])
@@ -88,7 +108,7 @@ def small_step(recipe: Recipe, backbone: Small, examples: Sequence[Example]) -> 
     found = backbone.clean((1 - share) * wanted + share * gauss, video, mask, noise)
     weight = torch.stack([torch.from_numpy(weights_of(pair, config)) for pair in pairs]).to(found)[:, None]
     error = torch.sqrt(torch.square((found - wanted) / 2) + ROUND**2) - ROUND
-    total = (error * weight).sum() / (3 * weight.sum())
+    total = (error * weight).sum() / (3 * weight.sum()).clamp(min=1)
     return Losses(total, {"difference": error.detach().mean()})
 
 
@@ -130,7 +150,7 @@ def changed(pair: Pair) -> Bool[np.ndarray, "t h w"]:
 
 def remove_small(recipe: Recipe, backbone: Small, pair: Pair) -> UInt8[np.ndarray, "t h w 3"]:
     """Removal as the engine does it: what is surely known is shown as it is."""
-    condition = pair_told(backbone, as_asked(pair, recipe.conditioning), recipe.small)
+    condition = pair_told(backbone, pair, recipe.small)
     noise = start_noise(seeded(recipe.seed), tuple(condition.video.shape), 1).to(backbone.device)
     *_, last = sample(backbone.denoiser(condition), noise, backbone.schedule.moves(recipe.validation.steps))
     found = from_levels(backbone.decode(last.latents[0]).permute(0, 2, 3, 1).numpy(), np.dtype(np.uint8))
