@@ -30,8 +30,11 @@ def open_small_network(folder: Path | None = None) -> SmallNetwork:
         WeightsError: the file is missing, or not what it should be.
     """
     path = find_small(folder)
-    module = _empty(path)
-    loaded = load_strictly(module, open_checkpoint([path]), f"{path}", torch.float32)
+    module, tensors = _empty(path), open_checkpoint([path])
+    try:
+        loaded = load_strictly(module, tensors, f"{path}", torch.float32)
+    except WeightsError as error:
+        raise WeightsError(error.what, got=error.got, wanted=error.wanted, do=ANOTHER) from error
     _check_finite(loaded, path)
     return loaded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -44,7 +47,7 @@ def find_small(folder: Path | None = None) -> Path:
     """
     path = (SHIPPED if folder is None else Path(folder)) / FILE
     if not path.is_file():
-        do = "Install Lamina anew, or give a folder with --weights." if folder is None else ANOTHER
+        do = "Install Lamina anew, or give a folder with --weights." if folder is None else f"Give a folder. {ANOTHER}"
         raise WeightsError(f"{path}", got="no such file", wanted="the file of Casper-S", do=do)
     return path
 
