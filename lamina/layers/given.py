@@ -119,13 +119,7 @@ def _changes(frame: np.ndarray, plate: np.ndarray, solos: Sequence[np.ndarray]) 
 def _item(before: _Raw | None, here: _Raw, after: _Raw | None, ranks: list[int]) -> Item:
     height, width = here.frame.shape[:2]
     edge_px = edge_radius(height, SolveConfig())
-    influence = shared_out(
-        [_influence(before, here, after, k, edge_px) for k in range(len(here.masks))],
-        None if here.whole is None else _influence(before, here, after, None, edge_px),
-    )
-    if here.preserve is not None:
-        kept = untouchable(here.preserve, np.max(here.masks, axis=0))
-        influence = [np.where(kept, np.uint8(0), part) for part in influence]
+    influence = _influences([before, here, after], here, edge_px)
     places = [
         Place(part.astype(np.float32) / 255, grow(mask, edge_px), ~grow(255 - mask, edge_px))
         for part, mask in zip(influence, here.masks, strict=True)
@@ -141,16 +135,29 @@ def _item(before: _Raw | None, here: _Raw, after: _Raw | None, ranks: list[int])
     return Item(here.frame, here.masks, plate, influence, solos)
 
 
+def _influences(around: Sequence[_Raw | None], here: _Raw, edge_px: int) -> list[UInt8[np.ndarray, "h w"]]:
+    """Every object's influence on a frame, at the clip's size. around: that frame between those beside it."""
+    union = np.max(here.masks, axis=0)
+    parts = [
+        _influence([raw and raw.changes[k] for raw in around], mask, here.plate, edge_px)
+        for k, mask in enumerate(here.masks)
+    ]
+    if here.whole is not None:
+        parts = shared_out(parts, _influence([raw and raw.whole for raw in around], union, here.plate, edge_px))
+    if here.preserve is None:
+        return parts
+    kept = untouchable(here.preserve, union)
+    return [np.where(kept, np.uint8(0), part) for part in parts]
+
+
 def _influence(
-    before: _Raw | None, here: _Raw, after: _Raw | None, k: int | None, edge_px: int
+    changes: Sequence[Change | None], mask: np.ndarray, plate: np.ndarray, edge_px: int
 ) -> UInt8[np.ndarray, "h w"]:
-    """Object k's influence at the clip's size, or that of all objects together."""
-    size = here.plate.shape[1::-1]
-    around = [None if raw is None else raw.whole if k is None else raw.changes[k] for raw in (before, here, after)]
-    mask = np.max(here.masks, axis=0) if k is None else here.masks[k]
-    assert around[1] is not None
-    found = find_influence(around[0], around[1], around[2], resize_area(mask, size), edge_px + 2)
-    wide = cv2.resize(found, here.frame.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    """What is changed around a mask, at its size. changes: at the plate's size, in the frame before, here and after."""
+    before, here, after = changes
+    assert here is not None
+    found = find_influence(before, here, after, resize_area(mask, plate.shape[1::-1]), edge_px + 2)
+    wide = cv2.resize(found, mask.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return np.where(grow(mask, edge_px + 2), np.uint8(255), wide)
 
 

@@ -57,17 +57,15 @@ def find_influence(
 
 
 def shared_out(
-    parts: list[UInt8[np.ndarray, "h w"]], whole: UInt8[np.ndarray, "h w"] | None
+    parts: list[UInt8[np.ndarray, "h w"]], whole: UInt8[np.ndarray, "h w"]
 ) -> list[UInt8[np.ndarray, "h w"]]:
     """Each object's influence, such that together they reach wherever the clip differs from the plate.
 
     A model may leave a shadow out of the plate and out of every solo. It is somebody's all the same, and goes to the
     object whose influence is nearest; else the plate would have to keep it.
 
-    whole: the influence of all objects together, told from the clip and the plate; None where that is known of one.
+    whole: the influence of all objects together, told from the clip and the plate.
     """
-    if whole is None:
-        return parts
     lacking = whole > np.max(parts, axis=0)
     if not lacking.any():
         return parts
