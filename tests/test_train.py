@@ -80,7 +80,8 @@ def test_from_a_recipe_to_a_file_that_the_engine_reads(config, models: Path, nam
     entries = read_entries(given.out)
     assert [entry["step"] for entry in entries] == [1, 2, 2, 3, 3]
     assert set(entries[0]) == {"step", "loss", "noise", "rate", "gradient_norm", "seconds"}
-    assert trained.loss == entries[3]["loss"] and trained.figures == {k: entries[4][k] for k in ("psnr", "psnr_input")}
+    assert trained.loss == entries[3]["loss"] and {"step": 3, **trained.figures} == entries[4]
+    assert {"psnr", "psnr_object", "psnr_rest", "psnr_input"} <= set(trained.figures)
     average = load_file(given.out / ".work" / "checkpoints" / "00000003" / "average.safetensors")
     weights = replace(find_weights(BACKBONES[name], models), casper=(trained.file,))
     opened = dict(open_backbone(weights, Loading(storage="fp32")).network.named_parameters())

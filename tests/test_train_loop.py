@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from toy_training import pixel_state, pixel_step
 
 from lamina.errors import InputError, MediaError, OutputError, TrainingError
+from lamina.masks.trimask import REMOVE, UNKNOWN
 from lamina.synth.mix import MixConfig
 from lamina.train.checkpoints import KEPT, checkpoints, load_checkpoint, save_checkpoint
 from lamina.train.ema import Ema
@@ -278,6 +279,26 @@ def test_validation_is_of_what_is_averaged_and_changes_nothing(tmp_path):
     state.ema = None
     assert validate(state, pairs, tmp_path)["psnr"] != found["psnr"]
     assert found["psnr_input"] == validate(state, pairs, tmp_path)["psnr_input"] > 0
+
+
+def test_validation_says_where_removal_fails(tmp_path):
+    """One pair whose object, effect and rest each differ by another amount from the answer."""
+    state = pixel_state(steps=1)
+    pair = state.mix.at(50)
+    target = np.full_like(pair.target, 100)
+    given, trimask = target.copy(), np.full_like(pair.trimask, UNKNOWN)
+    trimask[:, :4], given[:, :4] = REMOVE, 200
+    given[:, 4:6] = 160
+    answer = target.copy()
+    answer[:, :4] += 51
+    answer[:, 4:6] += 10
+    answer[:, 6:] += 1
+    state = replace(state, learner=replace(state.learner, remove=lambda *_: answer))
+    found = validate(state, [replace(pair, input=given, target=target, trimask=trimask)], tmp_path)
+    for name, levels in (("object", 51), ("effect", 10), ("rest", 1)):
+        assert found[f"psnr_{name}"] == pytest.approx(-20 * np.log10(levels / 255), abs=1e-3)
+    nothing = replace(pair, input=target, target=target, trimask=np.full_like(trimask, UNKNOWN))
+    assert "psnr_object" not in validate(state, [nothing], tmp_path)
 
 
 def test_the_journal_forgets_what_is_done_again(tmp_path):

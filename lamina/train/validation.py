@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from lamina.evaluate.pixels import MOST_DB, psnr
+from lamina.evaluate.regions import changed
+from lamina.masks.trimask import REMOVE
 from lamina.media.image_write import write_png
 from lamina.media.landing import whole_file
 from lamina.synth.pair import Pair
@@ -18,6 +20,7 @@ from lamina.train.loop import TrainState
 def validate(state: TrainState, pairs: Sequence[Pair], pictures: Path) -> dict[str, float]:
     """Mean PSNR of removal and, to compare, of the untouched input; the picture is `pictures`/STEP.png.
 
+    Of the whole picture, and where objects, their effects and neither of them were, as far as the pairs have these.
     Every process does the same, for none may be missing where parameters are shared out; one of them writes.
     """
     with evaluated(state):
@@ -26,9 +29,13 @@ def validate(state: TrainState, pairs: Sequence[Pair], pictures: Path) -> dict[s
     if state.accelerator.is_main_process:
         with whole_file(pictures / f"{state.step:08}.png") as part:
             write_png(part, sheet(pairs, made))
-    found = [_decibels(answer, pair.target) for answer, pair in zip(made, pairs, strict=True)]
-    untouched = [_decibels(pair.input, pair.target) for pair in pairs]
-    return {"psnr": float(np.mean(found)), "psnr_input": float(np.mean(untouched))}
+    figures = {"psnr": [_decibels(answer, pair.target) for answer, pair in zip(made, pairs, strict=True)]}
+    for answer, pair in zip(made, pairs, strict=True):
+        for name, where in _regions(pair).items():
+            if where.any():
+                figures.setdefault(f"psnr_{name}", []).append(_decibels(answer[where][None], pair.target[where][None]))
+    figures["psnr_input"] = [_decibels(pair.input, pair.target) for pair in pairs]
+    return {name: float(np.mean(values)) for name, values in figures.items()}
 
 
 @contextmanager
@@ -52,6 +59,12 @@ def sheet(pairs: Sequence[Pair], made: Sequence[np.ndarray]) -> UInt8[np.ndarray
         for pair, answer in zip(pairs, made, strict=True)
     ]
     return np.vstack(rows)
+
+
+def _regions(pair: Pair) -> dict[str, Bool[np.ndarray, "t h w"]]:
+    """As they are evaluated elsewhere."""
+    hidden, touched = pair.trimask == REMOVE, changed(pair.input, pair.target)
+    return {"object": hidden, "effect": touched & ~hidden, "rest": ~touched & ~hidden}
 
 
 def _decibels(found: np.ndarray, truth: np.ndarray) -> float:
