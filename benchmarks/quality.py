@@ -23,7 +23,7 @@ from typing import Annotated, Any
 import tyro
 
 from benchmarks.machine import circumstances
-from benchmarks.runs import Run, decompose
+from benchmarks.runs import ENGINES, Run, decompose
 from benchmarks.tables import update_results
 
 RESULTS = Path(__file__).with_name("results") / "quality.json"
@@ -42,7 +42,7 @@ class QualityConfig:
     only: tuple[str, ...] = ()
     """Names of scenes; all when none is given."""
     engine: str = PLAIN
-    """Of `lamina decompose`. What others than `propagate` reach stands beside it, in the table of engines."""
+    """One of `runs.ENGINES`. What others than `propagate` reach stands beside it, in the table of engines."""
     keep: Path | None = None
     """Where the stacks are kept, one folder per scene; what is there already is scored without a new run."""
     out: Path = RESULTS
@@ -90,7 +90,7 @@ def examine(scene: Scene, config: QualityConfig) -> dict[str, Any]:
         "objects": len(scene.masks),
     }
     with stack_folder(scene, config.keep) as stack:
-        run = decompose(scene.input, scene.masks, stack, flags=("--engine", config.engine))
+        run = decompose(scene.input, scene.masks, stack, flags=ENGINES[config.engine])
         if run.failed:
             return entry | {"error": run.failed}
         return entry | _figures(run, stack) | (scores_of(scene, stack, config.score) if scene.has_truth else {})

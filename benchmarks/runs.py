@@ -17,6 +17,13 @@ from benchmarks.machine import ROOT
 
 OPENING, FINISHING = "open", "finish"
 """What comes before the first report of progress (start-up included) and after the last one."""
+ENGINES: Mapping[str, tuple[str, ...]] = {
+    "propagate": ("--engine", "propagate"),
+    "casper-s": ("--engine", "casper-s"),
+    "casper-s-no-anchor": ("--engine", "casper-s", "--no-anchor"),
+    "auto": (),
+}
+"""Engines of `lamina decompose` that need no model files, and what is asked of the command for them."""
 PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1e6
 
 

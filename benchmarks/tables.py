@@ -414,11 +414,12 @@ SECTIONS: dict[str, Callable[[Entry], str]] = {
     "memory": _memory,
     "engines": _engines,
     "families": _families,
+    "families_part": _families,
     "layerbench": layerbench,
     "small_shapes": _small_shapes,
     "casper_gpu": _casper_gpu,
 }
-FILES = {"engines": "quality", "families": "layerbench"}
+FILES = {"engines": "quality", "families": "layerbench", "families_part": "layerbench_part"}
 """Of sections that show another one's results."""
 PAGES = {"layerbench": LAYERBENCH_PAGE}
 """Where a section is shown, if not in docs/results.md."""

@@ -12,7 +12,7 @@ files included, one scene at a time.
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,20 +22,13 @@ import tyro
 
 from benchmarks.layerbench.baselines import BASELINES, write_baseline
 from benchmarks.machine import circumstances
-from benchmarks.runs import decompose
+from benchmarks.runs import ENGINES, decompose
 from benchmarks.tables import layerbench, update_results
 from lamina import EvaluateConfig, evaluate_results
 from lamina.evaluate.case import Figures
 from lamina.evaluate.layerbench import read_scenes
 from lamina.evaluate.scene import open_scene
 
-ENGINES: Mapping[str, tuple[str, ...]] = {
-    "propagate": ("--engine", "propagate"),
-    "casper-s": ("--engine", "casper-s"),
-    "casper-s-no-anchor": ("--engine", "casper-s", "--no-anchor"),
-    "auto": (),
-}
-"""Engines of `lamina decompose` that need no weights, and what else is asked of them."""
 RESULTS = Path(__file__).parents[1] / "results" / "layerbench.json"
 TIMES = "seconds.json"
 """Beside the stacks of a method: how long each took, for runs that only score them again."""
