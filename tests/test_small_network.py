@@ -15,7 +15,7 @@ from toy_small import SIZES, small_folder, toy_network
 
 from lamina.backbones.attention import blocks_of, patch_of
 from lamina.backbones.interface import Backbone, Trainable
-from lamina.backbones.small import GEOMETRY, SMALL_SPEC, Anchor, Small, open_small
+from lamina.backbones.small import GEOMETRY, SMALL_SPEC, Anchor, Small, continued, open_small
 from lamina.backbones.small_files import FILE, open_small_network, read_header
 from lamina.backbones.small_network import (
     GIVEN,
@@ -170,9 +170,22 @@ def test_what_it_is_told():
         assert torch.equal(told.mask[0, channel].bool(), torch.from_numpy(where))
     assert torch.equal(told.mask[1, 3].bool(), torch.from_numpy(~sure)) and not told.mask[1, 4:].any()
     bare = backbone.condition(frames, [trimask], torch.zeros(0, 1), None, torch.randn)
-    assert torch.equal(bare.mask[0, :3], bare.video) and not bare.mask[0, 3].any()
+    assert torch.equal(bare.mask[0, :3, :, 4:], bare.video[:, :, 4:]) and not bare.mask[0, 3].any()
+    nothing = Anchor(None, [sure])
+    assert torch.equal(backbone.told(frames, [trimask], nothing).mask[0, :3], bare.mask[0, :3])
     drawn = backbone.training_condition(frames, trimask, torch.zeros(0, 1), None, torch.randn)
     assert torch.equal(drawn.mask, bare.mask)
+
+
+def test_what_is_hidden_is_continued_from_around_it_and_nothing_of_it_is_seen():
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 37), torch.linspace(-1, 1, 53), indexing="ij")
+    ramp = torch.stack([x, y, x * y])[:, None].expand(3, 2, 37, 53)
+    hidden = np.zeros((2, 37, 53), bool)
+    hidden[:, 12:22, 20:33] = True
+    found = continued(torch.where(torch.from_numpy(hidden), 9.0, ramp), hidden)
+    assert torch.equal(found[:, ~hidden], ramp[:, ~hidden])
+    assert (found - ramp).abs().max() < 0.3
+    assert torch.isfinite(continued(ramp, np.ones_like(hidden))).all()
 
 
 def test_an_answer_is_a_velocity():

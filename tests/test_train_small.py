@@ -62,7 +62,9 @@ def test_what_it_is_told_with_and_without_an_anchor():
     assert pair.known is not None and pair.sure is not None
     assert torch.equal(told.mask[0, :3], backbone.encode(frames_of(pair.known)))
     assert torch.equal(told.mask[0, 3], torch.from_numpy(pair.sure == 255).float())
-    assert torch.equal(bare.mask[0, :3], bare.video) and not bare.mask[0, 3].any()
+    stays = pair.trimask != REMOVE
+    assert torch.equal(bare.mask[0, :3, stays], bare.video[:, stays]) and not bare.mask[0, 3].any()
+    assert not torch.equal(bare.mask[0, :3, ~stays], bare.video[:, ~stays])
     assert torch.equal(bare.mask[0, 4:], told.mask[0, 4:]) and torch.equal(bare.video, told.video)
     nobody_looked = pair_told(backbone, replace(pair, known=None, sure=None), TOY)
     assert torch.equal(nobody_looked.mask, bare.mask)

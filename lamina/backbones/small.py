@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
@@ -56,8 +57,8 @@ SMALL_SPEC = SmallSpec()
 class Anchor:
     """Background that other frames show."""
 
-    known: Float[Tensor, "t 3 h w"]
-    """0..1; the best guess where it is not sure."""
+    known: Float[Tensor, "t 3 h w"] | None
+    """0..1; the best guess where it is not sure. None where nothing was looked up."""
     sure: Sequence[Bool[np.ndarray, "t h w"]]
     """Where each removal must show it."""
 
@@ -123,9 +124,13 @@ class Small:
         trimasks: Sequence[UInt8[np.ndarray, "t h w"]],
         anchor: Anchor | None,
     ) -> Condition:
-        """What the network is told of each trimask. Without an anchor the frames are what is known, nowhere sure."""
+        """What the network is told of each trimask. Without an anchor the frames are what is known, nowhere sure, with
+        what any removal takes away continued smoothly from around it.
+        """
         video = self.encode(frames)
-        known = video if anchor is None else self.encode(anchor.known)
+        hidden = np.any([one == REMOVE for one in trimasks], axis=0)
+        found = None if anchor is None else anchor.known
+        known = continued(video, hidden) if found is None else self.encode(found)
         sure = [np.zeros(one.shape, bool) for one in trimasks] if anchor is None else anchor.sure
         items = [torch.cat([known, _marks(one, s).to(known)]) for one, s in zip(trimasks, sure, strict=True)]
         return Condition(mask=torch.stack(items), video=video, text=torch.zeros(0, 1))
@@ -180,6 +185,21 @@ def small_hash(folder: Path | None = None) -> dict[str, str]:
         WeightsError: there is no file.
     """
     return sha256_of({FILE: find_small(folder)}, cache_folder() / "sha256.json")
+
+
+def continued(video: Float[Tensor, "c t h w"], hidden: Bool[np.ndarray, "t h w"]) -> Float[Tensor, "c t h w"]:
+    """Each frame with what is hidden as a smooth continuation of what is around it (push-pull, Gortler et al. 1996)."""
+    bare = torch.from_numpy(~hidden).to(video)
+    filled = _pulled(rearrange(video * bare, "c t h w -> t c h w"), bare[:, None])
+    return torch.where(bare > 0, video, rearrange(filled, "t c h w -> c t h w"))
+
+
+def _pulled(sums: Float[Tensor, "t c h w"], shares: Float[Tensor, "t 1 h w"]) -> Float[Tensor, "t c h w"]:
+    """What is there by its share, and for the rest the same at half the size."""
+    if max(sums.shape[2:]) == 1 or bool((shares == 1).all()):
+        return sums / shares.clamp(min=1e-6)
+    smaller = _pulled(*(F.avg_pool2d(part, 2, ceil_mode=True) for part in (sums, shares)))
+    return sums + (1 - shares) * F.interpolate(smaller, sums.shape[2:], mode="bilinear")
 
 
 def _marks(trimask: UInt8[np.ndarray, "t h w"], sure: Bool[np.ndarray, "t h w"]) -> Float[Tensor, "3 t h w"]:

@@ -150,7 +150,8 @@ def remove_window(
     """What the network makes of one window, of every removal, from noise to clean."""
     given = shown_rows(job, rows)
     _check_given(given.frames, part)
-    condition = backbone.told(given.frames, given.trimasks, Anchor(given.known, given.sure))
+    anchor = Anchor(given.known if job.options.is_anchored else None, given.sure)
+    condition = backbone.told(given.frames, given.trimasks, anchor)
     noise = frame_noise(job.options.seed, part.frames, (3, *job.framing.size))
     made = []
     for masks in condition.mask.split(at_once(job)):
