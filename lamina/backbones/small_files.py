@@ -47,7 +47,7 @@ def find_small(folder: Path | None = None) -> Path:
     """
     path = (SHIPPED if folder is None else Path(folder)) / FILE
     if not path.is_file():
-        do = "Install Lamina anew, or give a folder with --weights." if folder is None else f"Give a folder. {ANOTHER}"
+        do = "Install Lamina anew, or give a folder with --weights." if folder is None else ANOTHER
         raise WeightsError(f"{path}", got="no such file", wanted="the file of Casper-S", do=do)
     return path
 

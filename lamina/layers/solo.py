@@ -21,6 +21,8 @@ PLAIN = np.float32(16 / 255)
 """A difference from the plate that no soft light makes."""
 PRESENT = 0.5
 """From this alpha on other frames say that the object is behind another one."""
+LACKING = np.float32(0.2)
+"""The share of that way that may be missing. Where a model has painted less, other frames know the object better."""
 TINT = np.float32(1.35)
 """How much more a shadow may darken one colour than another."""
 
@@ -122,8 +124,8 @@ def _known_solo(
 
 
 def _is_shown(picture: np.ndarray, ground: np.ndarray, color: np.ndarray) -> np.ndarray:
-    """Where a solo is much nearer to an object's own colour than to the ground."""
-    return peak(np.abs(picture - color)) < peak(np.abs(ground - color)) / 2
+    """Where a solo has come nearly all of the way from the ground to an object's own colour."""
+    return peak(np.abs(picture - color)) < peak(np.abs(ground - color)) * LACKING
 
 
 def _behind_others(
