@@ -42,7 +42,7 @@ class QualityConfig:
     only: tuple[str, ...] = ()
     """Names of scenes; all when none is given."""
     engine: str = PLAIN
-    """One of `runs.ENGINES`. What others than `propagate` reach stands beside it, in the table of engines."""
+    """One of `runs.ENGINES`, or another of `lamina decompose`. What others than `propagate` reach stands beside it."""
     keep: Path | None = None
     """Where the stacks are kept, one folder per scene; what is there already is scored without a new run."""
     out: Path = RESULTS
@@ -90,7 +90,7 @@ def examine(scene: Scene, config: QualityConfig) -> dict[str, Any]:
         "objects": len(scene.masks),
     }
     with stack_folder(scene, config.keep) as stack:
-        run = decompose(scene.input, scene.masks, stack, flags=ENGINES[config.engine])
+        run = decompose(scene.input, scene.masks, stack, flags=ENGINES.get(config.engine, ("--engine", config.engine)))
         if run.failed:
             return entry | {"error": run.failed}
         return entry | _figures(run, stack) | (scores_of(scene, stack, config.score) if scene.has_truth else {})

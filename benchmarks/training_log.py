@@ -2,8 +2,8 @@
 
     python -m benchmarks.training_log out/casper_s_on/log.jsonl --slice 3 --what "700 steps at a constant rate"
 
-Puts a slice into results/casper_s_training.json, in place of one of the same number: mean loss and seconds of every so
-many steps, and every validation.
+Puts a slice into results/casper_s_training.json, in place of one of the same name: hours, mean loss of every so many
+steps, and every validation.
 """
 
 import json

@@ -119,7 +119,7 @@ def _changes(frame: np.ndarray, plate: np.ndarray, solos: Sequence[np.ndarray]) 
 def _item(before: _Raw | None, here: _Raw, after: _Raw | None, ranks: list[int]) -> Item:
     height, width = here.frame.shape[:2]
     edge_px = edge_radius(height, SolveConfig())
-    influence = _influences([before, here, after], here, edge_px)
+    influence = _influences(before, here, after, edge_px)
     places = [
         Place(part.astype(np.float32) / 255, grow(mask, edge_px), ~grow(255 - mask, edge_px))
         for part, mask in zip(influence, here.masks, strict=True)
@@ -135,9 +135,11 @@ def _item(before: _Raw | None, here: _Raw, after: _Raw | None, ranks: list[int])
     return Item(here.frame, here.masks, plate, influence, solos)
 
 
-def _influences(around: Sequence[_Raw | None], here: _Raw, edge_px: int) -> list[UInt8[np.ndarray, "h w"]]:
-    """Every object's influence on a frame, at the clip's size. around: that frame between those beside it."""
-    union = np.max(here.masks, axis=0)
+def _influences(
+    before: _Raw | None, here: _Raw, after: _Raw | None, edge_px: int
+) -> list[UInt8[np.ndarray, "h w"]]:
+    """Every object's influence on a frame, at the clip's size."""
+    around, union = (before, here, after), np.max(here.masks, axis=0)
     parts = [
         _influence([raw and raw.changes[k] for raw in around], mask, here.plate, edge_px)
         for k, mask in enumerate(here.masks)

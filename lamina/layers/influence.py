@@ -22,7 +22,7 @@ LEAST, SURE = np.float32(1.5 / 255), np.float32(3 / 255)
 second nobody would call it that."""
 NOISE_LEAST = np.float32(0.3 / 255)
 SOLID = 128
-"""From here on an object's influence is where it is looked for."""
+"""Influence from here on, of 255, counts as where an object is."""
 DOUBT = np.float32(4.0)
 """How many standard deviations of a mean are still noise, codecs' being neither independent nor normal."""
 

@@ -22,7 +22,7 @@ PLAIN = np.float32(16 / 255)
 PRESENT = 0.5
 """From this alpha on other frames say that the object is behind another one."""
 LACKING = np.float32(0.2)
-"""The share of that way that may be missing. Where a model has painted less, other frames know the object better."""
+"""How much of an object a solo may lack and still show it. Where it lacks more, other frames know the object better."""
 TINT = np.float32(1.35)
 """How much more a shadow may darken one colour than another."""
 

@@ -32,6 +32,7 @@ from lamina.train.recipe import ConditioningConfig, Recipe, SmallConfig
 from lamina.train.task import Chance, Example, Learner, Losses
 
 UNKNOWN_CONDITIONS = ("shorter", "masks", "removed", "strata", "most_difference")
+"""Of `[conditioning]`, what neither its training nor its engine knows."""
 EFFECT = 8 / 255
 """What changes by more than this where nothing was marked is an effect."""
 ROUND = 0.01
