@@ -176,14 +176,14 @@ class ShapesConfig:
 def main(config: ShapesConfig) -> None:
     recipe = read_recipe(config.recipe)
     told = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"shapes": {}}
-    told |= circumstances() | {
+    told["removals"] = circumstances() | {
         "known": scored(known_of, validation_pairs(recipe, config.pairs)),
         "sampled": {str(steps): sampled(recipe, config.pairs, steps) for steps in SAMPLED},
     }
     _keep(told)
     for name in config.only:
-        found = {"minutes": config.minutes} | measure(SHAPES[name], recipe, config.pairs, config.minutes)
-        told["shapes"][name] = found
+        found = measure(SHAPES[name], recipe, config.pairs, config.minutes)
+        told["shapes"][name] = circumstances() | {"minutes": config.minutes} | found
         print(name, found, flush=True)
         _keep(told)
 

@@ -320,10 +320,11 @@ def _small_shapes(data: Entry) -> str:
         for name, shape in data["shapes"].items()
     ]
     head = ["trained from chance", "parameters", "steps made", "minutes", "s/frame", "all", "changed"]
-    steps = [[f"shipped weights, steps: {count}", *_both(found)] for count, found in data["sampled"].items()]
-    steps.append(["`propagate`", *_both(data["known"])])
+    removals = data["removals"]
+    steps = [[f"shipped weights, steps: {count}", *_both(found)] for count, found in removals["sampled"].items()]
+    steps.append(["`propagate`", *_both(removals["known"])])
     tables = _table(head, rows), _table(["removal", "all", "changed"], steps)
-    return "\n\n".join([_origin([data]), *tables])
+    return "\n\n".join([_origin([removals, *data["shapes"].values()]), *tables])
 
 
 def _both(found: Entry) -> list[str]:
