@@ -3,9 +3,9 @@
     python recipes/casper_s_pairs.py PAIRS --clips CLIPS
     python recipes/casper_s_pairs.py PAIRS --sprites 0 168 --seeds 1000 1016 --short 2001 2013 --brief 3001 3017
 
-Writes PAIRS/sprites, PAIRS/rendered, PAIRS/rendered_short, PAIRS/rendered_brief, PAIRS/tripod and PAIRS/validation:
-shards of pairs that say what other frames show; seeds are the first and the one behind the last, and a kind that has
-none is left out. Goes on where it was stopped. Scenes need the extra `render`; a scene takes a quarter to half a minute
+Writes PAIRS/sprites, PAIRS/rendered, PAIRS/rendered_short, PAIRS/rendered_brief, PAIRS/tripod, PAIRS/paste and
+PAIRS/validation: shards of pairs that say what other frames show; seeds are the first and the one behind the last, and a
+kind that has none is left out. Goes on where it was stopped. Scenes need the extra `render`; a scene takes a quarter to half a minute
 of one core, the anchor of a pair one to seven seconds.
 
 Short and brief scenes are for variety: what stands shows its shadow as well in a few frames as in many, and they are
@@ -25,6 +25,7 @@ from lamina.synth.blender.families import FAMILIES, DrawConfig, Family, draw_rec
 from lamina.synth.blender.render import Quality, render_scenes
 from lamina.synth.masked_clip import find_clips
 from lamina.synth.pair import PairSource
+from lamina.synth.paste import PasteConfig, PasteSource
 from lamina.synth.rendered import EachAnswer, RenderedConfig, find_scenes
 from lamina.synth.scene import SpriteConfig
 from lamina.synth.shards import make_shards
@@ -45,7 +46,7 @@ DEFAULTS = {"sprites": (0, 168), "seeds": (1000, 1016), "short": (2001, 2013), "
 FIRST_LAST = ("FIRST", "BEHIND_LAST")
 QUALITY = Quality(samples=8, crf=4, depth=False, layers=False)
 SPRITE_FRAMES = 24
-TRIPOD_PAIRS = 24
+TRIPOD_PAIRS, PASTE_PAIRS = 24, 24
 VALIDATION_SEEDS = range(2000, 2001)
 """Of rendered scenes that are not trained on; LayerBench's are below 100."""
 
@@ -81,9 +82,12 @@ def make_pairs(out: Path, wanted: Wanted, report: Callable[[str], Report]) -> No
         sprites = SpriteSource(SpriteConfig(WIDTH, HEIGHT, SPRITE_FRAMES))
         _shards(sprites, out / "sprites", wanted.sprites, {"frames": SPRITE_FRAMES}, report("sprites"))
     if wanted.clips is not None:
-        config = TripodConfig(frames=DRAW.frames, short_px=HEIGHT)
-        clips = TripodSource(tuple(find_clips(wanted.clips)), config)
-        _shards(clips, out / "tripod", range(TRIPOD_PAIRS), {"clips": len(clips.clips)}, report("tripod"))
+        clips = tuple(find_clips(wanted.clips))
+        told = {"clips": len(clips)}
+        tripod = TripodSource(clips, TripodConfig(frames=DRAW.frames, short_px=HEIGHT))
+        _shards(tripod, out / "tripod", range(TRIPOD_PAIRS), told, report("tripod"))
+        paste = PasteSource(clips, clips, PasteConfig(frames=DRAW.frames, short_px=HEIGHT))
+        _shards(paste, out / "paste", range(PASTE_PAIRS), told, report("paste"))
 
 
 def _rendered(folder: Path, drawn: Sequence[tuple[Family, int]], draw: DrawConfig, report: Report) -> EachAnswer:

@@ -99,9 +99,10 @@ def test_levels_are_drawn_as_the_recipe_says():
     assert abs(drawn[drawn < 1].mean() - 0.5) < 0.04
 
 
-def test_the_loss_against_its_slow_twin():
+@pytest.mark.parametrize("below", [0.01, 0.2])
+def test_the_loss_against_its_slow_twin(below: float):
     """Pair by pair and pixel by pixel, drawn in the same order."""
-    recipe = recipe_of()
+    recipe = recipe_of(small=replace(TOY, quadratic_below=below))
     network = new_network(recipe)
     found = small_step(recipe, Small(network), examples())
     total = weight_sum = 0.0
@@ -114,7 +115,7 @@ def test_the_loss_against_its_slow_twin():
         given = torch.cat([noisy, condition.video, condition.mask[0]])[None]
         difference = (network(given, torch.tensor([noise]))[0] - clean).detach().numpy() / 2
         weight = weights_of(pair, TOY)
-        total += float(((np.sqrt(difference**2 + 0.01**2) - 0.01) * weight).sum())
+        total += float(((np.sqrt(difference**2 + below**2) - below) * weight).sum())
         weight_sum += 3 * float(weight.sum())
     assert found.total.item() == pytest.approx(total / weight_sum, rel=1e-4)
     found.total.backward()
@@ -234,6 +235,7 @@ def test_pairs_of_which_nothing_counts():
         ({"blocks": -1}, "blocks and most_grown_px of at least 0"),
         ({"sure_weight": -1.0}, "weights of at least 0"),
         ({"pure_noise": 1.5}, r"pure_noise within 0\.\.1"),
+        ({"quadratic_below": 0.0}, "quadratic_below above 0"),
     ],
 )
 def test_recipes_that_make_no_sense(change: dict, said: str):

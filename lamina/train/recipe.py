@@ -156,6 +156,8 @@ class SmallConfig:
     """Added where an object was."""
     sure_weight: float = 0.2
     """In the place of all others where other frames show the answer."""
+    quadratic_below: float = 0.01
+    """Differences well below this, of a range of 1, count by their square, those above it by their size."""
     most_grown_px: int = 3
     """What is to be removed is marked by up to so much too generously."""
     pure_noise: float = 0.7
@@ -168,6 +170,7 @@ class SmallConfig:
         _require(fits, "small", self, f"a last width that {2 * self.heads}, twice the heads, divides")
         fits = min(self.effect_weight, self.hidden_weight, self.sure_weight) >= 0 and 0 <= self.pure_noise <= 1
         _require(fits, "small", self, "weights of at least 0, pure_noise within 0..1")
+        _require(self.quadratic_below > 0, "small", self, "quadratic_below above 0")
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,6 @@ UNKNOWN_CONDITIONS = ("shorter", "masks", "removed", "strata", "most_difference"
 """Of `[conditioning]`, what neither its training nor its engine knows."""
 EFFECT = 8 / 255
 """What changes by more than this where nothing was marked is an effect."""
-ROUND = 0.01
-"""Differences well below this count by their square, those above it by their size (Charbonnier et al. 1994)."""
 
 
 def small_learner(recipe: Recipe, folder: Path | None, device: torch.device) -> Learner:
@@ -108,9 +106,18 @@ def small_step(recipe: Recipe, backbone: Small, examples: Sequence[Example]) -> 
     video, mask = torch.stack([one.video for one in told]), torch.cat([one.mask for one in told])
     found = backbone.clean((1 - share) * wanted + share * gauss, video, mask, noise)
     weight = torch.stack([torch.from_numpy(weights_of(pair, config)) for pair in pairs]).to(found)[:, None]
-    error = torch.sqrt(torch.square((found - wanted) / 2) + ROUND**2) - ROUND
+    error = rounded((found - wanted) / 2, config.quadratic_below)
     total = (error * weight).sum() / (3 * weight.sum()).clamp(min=1)
     return Losses(total, {"difference": error.detach().mean()})
+
+
+def rounded(difference: Tensor, below: float) -> Tensor:
+    """The size of differences, but half the square over `below` where they are well below that.
+
+    A pseudo-Huber loss (Charbonnier et al. 1994): the larger `below`, the nearer the answer that costs least is to the
+    mean of all that is likely, which scores best in decibels; the smaller, the nearer to their median, which is sharper.
+    """
+    return torch.sqrt(torch.square(difference) + below**2) - below
 
 
 def pair_told(backbone: Small, pair: Pair, config: SmallConfig) -> Condition:
