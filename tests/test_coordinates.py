@@ -81,6 +81,19 @@ def test_warp_map_of_a_box_is_a_part_of_the_whole():
         np.testing.assert_allclose(some, all_[8:28, 5:21], atol=1e-5)
 
 
+@pytest.mark.filterwarnings("error")
+def test_warp_map_of_what_is_not_in_front_of_the_camera():
+    """The scale of homogeneous positions falls from 2 at the left edge through 0 to -4 at the right."""
+    camera = np.array([[1.0, 0, 0, 0], [0, 1.0, 0, 0], [-3.0, 0, -1.0, 0]])
+    size = (41, 4)
+    x, y = warp_map(camera, 0.0, (0, 0, *size), size)
+    columns = (2 * (np.arange(41) + 0.5) - 41) / 41
+    behind = -3 * columns - 1 <= 1e-6
+    outside = (x < 0) | (x > 40) | (y < 0) | (y > 3)
+    assert np.isfinite(x).all() and np.isfinite(y).all() and behind.any()
+    assert outside[:, behind].all() and not outside[:, 0].all()
+
+
 def test_resize_area_keeps_the_mean_when_shrinking():
     picture = np.random.default_rng(4).random((40, 60, 3), np.float32)
     small = resize_area(picture, (20, 10))

@@ -10,6 +10,8 @@ from jaxtyping import Bool, Float32, Float64, UInt8
 
 Box = tuple[int, int, int, int]
 """left, top, right, bottom in pixels; right and bottom are outside."""
+LEAST_SCALE = 1e-6
+"""Of homogeneous positions, that of the picture's middle being about 1: what has less is not in front of the camera."""
 
 
 def normalise(xy_px: Float64[np.ndarray, "n 2"], width: int, height: int) -> Float64[np.ndarray, "n 2"]:
@@ -68,6 +70,7 @@ def warp_map(
     """Where every `step`-th pixel of `box` lies in another picture of the same (width, height): maps for `cv2.remap`.
 
     `camera` acts on (x, y, 1, relief) in normalised positions; `relief` is the parallax coordinate of these pixels.
+    What lies beside or behind the other camera is far outside its picture.
     """
     width, height = size
     left, top, right, bottom = box
@@ -75,6 +78,7 @@ def warp_map(
     ny = ((2 * (np.arange(top, bottom, step) + 0.5) - height) / width).astype(np.float32)[:, None]
     rows = (pixel_matrix(width, height) @ camera).astype(np.float32)
     x, y, scale = (row[0] * nx + (row[1] * ny + row[2]) + row[3] * relief for row in rows)
+    np.maximum(scale, LEAST_SCALE, out=scale)
     np.reciprocal(scale, out=scale)
     return x * scale, y * scale
 
