@@ -4,9 +4,9 @@
     python recipes/casper_s_pairs.py PAIRS --sprites 0 168 --seeds 1000 1016 --short 2001 2013 --brief 3001 3017
 
 Writes PAIRS/sprites, PAIRS/rendered, PAIRS/rendered_short, PAIRS/rendered_brief, PAIRS/tripod, PAIRS/paste and
-PAIRS/validation: shards of pairs that say what other frames show; seeds are the first and the one behind the last, and a
-kind that has none is left out. Goes on where it was stopped. Scenes need the extra `render`; a scene takes a quarter to half a minute
-of one core, the anchor of a pair one to seven seconds.
+PAIRS/validation: shards of pairs that say what other frames show; seeds are the first and the one behind the last, and
+a kind that has none is left out. Goes on where it was stopped. Scenes need the extra `render`; a scene takes a quarter
+to half a minute of one core, the anchor of a pair one to seven seconds.
 
 Short and brief scenes are for variety: what stands shows its shadow as well in a few frames as in many, and they are
 larger, so objects and shadows are seen at more sizes.

@@ -221,6 +221,11 @@ def test_going_on_from_a_network_of_other_sizes(tmp_path: Path):
         small_learner(recipe, small_folder(tmp_path), CPU)
 
 
+def test_weights_that_nothing_would_be_read_from(tmp_path: Path):
+    with pytest.raises(InputError, match=r'--weights: got .*, wanted none: .*start = "casper" to go on from them\.'):
+        small_learner(recipe_of(start="base"), small_folder(tmp_path), CPU)
+
+
 def test_pairs_of_which_nothing_counts():
     recipe = recipe_of(small=replace(TOY, sure_weight=0.0))
     known = [one._replace(pair=replace(one.pair, sure=np.full_like(one.pair.sure, 255))) for one in examples()]

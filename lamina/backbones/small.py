@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
@@ -21,6 +20,7 @@ from lamina.backbones.weights import cache_folder, sha256_of
 from lamina.masks.trimask import KEEP, REMOVE
 from lamina.sampling import Denoiser, NoiseSource
 from lamina.schedule import FlowSchedule, Level
+from lamina.smooth import push_pull
 
 GEOMETRY = Geometry(
     window_frames=16,
@@ -188,18 +188,12 @@ def small_hash(folder: Path | None = None) -> dict[str, str]:
 
 
 def continued(video: Float[Tensor, "c t h w"], hidden: Bool[np.ndarray, "t h w"]) -> Float[Tensor, "c t h w"]:
-    """Each frame with what is hidden as a smooth continuation of what is around it (push-pull, Gortler et al. 1996)."""
-    bare = torch.from_numpy(~hidden).to(video)
-    filled = _pulled(rearrange(video * bare, "c t h w -> t c h w"), bare[:, None])
-    return torch.where(bare > 0, video, rearrange(filled, "t c h w -> c t h w"))
-
-
-def _pulled(sums: Float[Tensor, "t c h w"], shares: Float[Tensor, "t 1 h w"]) -> Float[Tensor, "t c h w"]:
-    """What is there by its share, and for the rest the same at half the size."""
-    if max(sums.shape[2:]) == 1 or bool((shares == 1).all()):
-        return sums / shares.clamp(min=1e-6)
-    smaller = _pulled(*(F.avg_pool2d(part, 2, ceil_mode=True) for part in (sums, shares)))
-    return sums + (1 - shares) * F.interpolate(smaller, sums.shape[2:], mode="bilinear")
+    """Each frame with what is hidden as a smooth continuation of what is around it."""
+    frames = rearrange(video.cpu().numpy(), "c t h w -> t h w c")
+    shown = ~hidden[..., None]
+    pairs = zip(frames * shown, shown[..., 0].astype(np.float32), strict=True)
+    filled = np.stack([push_pull(frame, weight) for frame, weight in pairs])
+    return rearrange(torch.from_numpy(np.where(shown, frames, filled)), "t h w c -> c t h w").to(video)
 
 
 def _marks(trimask: UInt8[np.ndarray, "t h w"], sure: Bool[np.ndarray, "t h w"]) -> Float[Tensor, "3 t h w"]:

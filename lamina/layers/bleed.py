@@ -1,6 +1,6 @@
 """Colour continued closely into pixels that have none: what is nearest counts most.
 
-A pyramid of weighted means like `motion/smooth.py`, but for edges instead of wide surfaces: levels are enlarged
+A pyramid of weighted means like `lamina/smooth.py`, but for edges instead of wide surfaces: levels are enlarged
 bilinearly, so values further away reach less into a pixel next to the known ones, at the price of creases in wide
 holes. Where a mask is a little too large, alpha at the object's edge comes out a quarter closer to the truth for it.
 """

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float32, Float64, UInt8
 
 from lamina.motion.camera import corners, track
 from lamina.motion.coordinates import homography_in_pixels, inside_of, normalise, to_pixels
-from lamina.motion.smooth import push_pull
+from lamina.smooth import push_pull
 
 POINTS, MIN_POINTS = 450, 40
 """Points looked for in a target frame: many frames share them, so that fewer do than for a step between two."""

@@ -5,10 +5,10 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from lamina.masks.binary import grow
-from lamina.motion.smooth import push_pull
 from lamina.removal.exemplar import complete_by_example
 from lamina.removal.patch_field import SIDE_PX
 from lamina.removal.seam import join_slopes
+from lamina.smooth import push_pull
 
 MOST_UNSEEN = 0.4
 """Where a larger share of the picture is missing, copying would repeat the rest too often to be believed."""

@@ -13,9 +13,9 @@ from lamina.masks.binary import grow
 from lamina.motion.anchor import Look
 from lamina.motion.coordinates import Box, warp_map
 from lamina.motion.exposure import Tone, apply_tone
-from lamina.motion.smooth import push_pull
 from lamina.removal.frames import FREE, MASK_DOUBT, Small
 from lamina.removal.look import Alignment
+from lamina.smooth import push_pull
 
 KEEP_BELOW, REPLACE_ABOVE = 2.5 / 255, 6 / 255
 """Outside the mask, changes smaller than the first are left as they are, larger than the second are replaced."""

@@ -41,13 +41,16 @@ def small_learner(recipe: Recipe, folder: Path | None, device: torch.device) -> 
     """A new network, or the one there is, ready to be trained.
 
     Raises:
-        InputError: pairs of this size do not fit it, or it cannot be trained this way.
+        InputError: pairs of this size do not fit it, it cannot be trained this way, or weights are given for nothing.
         WeightsError: the file to start from is not what it should be.
     """
     check_size(recipe, Small(None))
     if recipe.method != "full":
         do = 'Write method = "full": it is small.'
         raise InputError(f"recipe: method of {SMALL}", got=recipe.method, wanted="full", do=do)
+    if recipe.start == "base" and folder is not None:
+        do = 'Leave --weights out, or write start = "casper" to go on from them.'
+        raise InputError("--weights", got=f"{folder}", wanted=f"none: {SMALL} starts from chance at base", do=do)
     _check_conditioning(recipe)
     network = new_network(recipe) if recipe.start == "base" else open_small_network(folder)
     _check_sizes(recipe, network.config)
@@ -114,8 +117,8 @@ def small_step(recipe: Recipe, backbone: Small, examples: Sequence[Example]) -> 
 def rounded(difference: Tensor, below: float) -> Tensor:
     """The size of differences, but half the square over `below` where they are well below that.
 
-    A pseudo-Huber loss (Charbonnier et al. 1994): the larger `below`, the nearer the answer that costs least is to the
-    mean of all that is likely, which scores best in decibels; the smaller, the nearer to their median, which is sharper.
+    A pseudo-Huber loss (Charbonnier et al. 1994). The larger `below`, the nearer the answer that costs least is to the
+    mean of all that is likely, which scores best in decibels; the smaller, the nearer to their median.
     """
     return torch.sqrt(torch.square(difference) + below**2) - below
 
