@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lamina.motion.smooth import push_pull
 from lamina.removal.fill import complete
+from lamina.smooth import push_pull
 
 SIZE = (96, 128)
 HOLE = np.s_[30:66, 45:85]

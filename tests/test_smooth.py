@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamina.motion.smooth import push_pull
+from lamina.smooth import push_pull
 
 SIZES = st.tuples(st.integers(1, 40), st.integers(1, 40))
 

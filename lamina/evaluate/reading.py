@@ -105,8 +105,9 @@ def white_of(frame: np.ndarray) -> float:
 def _alpha_of(picture: np.ndarray, path: Path, has_alpha: bool) -> np.ndarray:
     if picture.shape[2] == 1 or (has_alpha and _is_rgba(picture)):
         return picture[..., -1]
-    picture = picture[..., :3]
-    spread = float(np.ptp(picture, axis=2).max()) / white_of(picture) * 255
+    red, green, blue = np.moveaxis(picture[..., :3], -1, 0)
+    most, least = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    spread = float((most - least).max()) / white_of(picture) * 255
     if spread > GRAY_WITHIN:
         raise InputError(
             f"alpha {path}",
@@ -114,4 +115,4 @@ def _alpha_of(picture: np.ndarray, path: Path, has_alpha: bool) -> np.ndarray:
             wanted="gray, or images with an alpha channel",
             do="Hand in the alpha, not the foreground or the composite.",
         )
-    return picture[..., 1]
+    return green

@@ -72,7 +72,7 @@ def followed_error(now: np.ndarray, before: np.ndarray, back: np.ndarray, follow
     same_shape("frames", now, before)
     a, b = picture_levels("frame", now), picture_levels("frame before", before)
     same_shape("frame and motion", a[..., :2], back)
-    error = np.square(a - fetch(b, back)).sum(-1)[followed]
+    error = (np.square(a - fetch(b, back)) @ np.ones(3))[followed]
     return 1000 / 3 * float(error.mean()) if error.size else math.nan
 
 
@@ -82,8 +82,8 @@ def can_be_followed(back: np.ndarray, forth: np.ndarray) -> np.ndarray:
     x, y = _targets(back)
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     returned = fetch(forth.astype(np.float64), back)
-    miss = np.square(back + returned).sum(-1)
-    return inside & (miss <= AGREES_SHARE * (np.square(back).sum(-1) + np.square(returned).sum(-1)) + AGREES_PX)
+    miss, gone, come = (np.square(motion) @ np.ones(2) for motion in (back + returned, back, returned))
+    return inside & (miss <= AGREES_SHARE * (gone + come) + AGREES_PX)
 
 
 def fetch(values: np.ndarray, motion: np.ndarray) -> np.ndarray:
